@@ -1,0 +1,66 @@
+# The only entry point: people, hooks and CI call these targets. Needs Python 3.11 or newer, a Rust toolchain and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+# Stamps, so that a second `make` builds nothing.
+INSTALLED := $(VENV)/.installed
+BUILT := $(VENV)/.built
+RUST_SOURCES := $(shell find rust -path rust/fuzz -prune -o -type f \
+	\( -name '*.rs' -o -name 'Cargo.toml' -o -path '*/lexicons/*' \) -print)
+
+.PHONY: help run test test-long bench lint wheel clean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(BUILT) ## build, then index a bundled recording with private servers and show what happened
+	$(BIN)/python -m indexer demo
+
+test: $(BUILT) ## everything that must pass: Rust, unit, integration and acceptance tests on private servers
+	cargo test --quiet --workspace
+	$(BIN)/python -m pytest -m 'not long'
+
+test-long: $(BUILT) ## the tests that take minutes
+	$(BIN)/python -m pytest -m long
+
+bench: $(BUILT) ## measure; the last lines are the figures
+	cargo bench --workspace
+	$(if $(wildcard benches/test_*.py),$(BIN)/python -m pytest benches --benchmark-enable --benchmark-only)
+
+lint: $(BUILT) ## format, style, types, and the Rust module against its stub
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	cd python && ../$(BIN)/python -m mypy.stubtest indexer._native
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+wheel: $(INSTALLED) ## build dist/*.whl as it is released (takes minutes)
+	$(BIN)/maturin build --profile dist --out dist
+
+clean: ## remove everything that the other targets made
+	rm -rf $(VENV) target rust/fuzz/target dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f python/indexer/_native*.so
+	find python tests benches -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or newer on PATH, or PYTHON=/path/to/it" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	touch $@
+
+$(BUILT): $(INSTALLED) pyproject.toml Cargo.toml Cargo.lock $(RUST_SOURCES)
+	@command -v cargo >/dev/null || { echo "make: needs a Rust toolchain (cargo) on PATH" >&2; exit 1; }
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
+	touch $@

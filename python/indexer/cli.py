@@ -1,0 +1,198 @@
+"""The commands: `indexer run`, `demo`, `schema create`, `schema check` (interface.md, Commands).
+
+What a command needs is imported when it runs: `--help` and a wrong flag answer at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from indexer.errors import ConfigError, ExitCode, IndexerError
+from indexer.settings import OPTIONS, Option, Settings, option, resolve
+
+DESCRIPTION = """\
+Reads the Redis streams of a Bluesky-compatible AppView and keeps its PostgreSQL tables.
+"""
+
+EPILOG = """\
+exit codes:
+  0   done
+  1   findings: something is not as it should be, and was listed
+  2   wrong usage
+  69  a server is unavailable at start (`run --wait` waits instead)
+  70  internal fault
+  75  stopped early; try again
+  78  configuration or schema
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code. Faults that somebody can mend are three lines on standard error."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        return int(given.command(given))
+    except IndexerError as fault:
+        sys.stderr.write(f"indexer: {fault}\n")
+        return fault.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.STOPPED_EARLY
+    except Exception:
+        import structlog
+
+        from indexer import logs
+
+        if not structlog.is_configured():
+            logs.configure("info", os.environ, sys.stderr)
+        structlog.get_logger().exception("internal fault")
+        return ExitCode.INTERNAL
+
+
+def _run(given: argparse.Namespace) -> int:
+    import asyncio
+
+    import structlog
+
+    from indexer import logs
+
+    settings, warnings = Settings.from_environment(os.environ, _flags(given))
+    if settings.aggregates == "recount":
+        raise ConfigError(
+            "INDEXER_AGGREGATES=recount is not available yet",
+            "this version keeps counters by delta, or not at all",
+            "set INDEXER_AGGREGATES to delta or off",
+        )
+    settings = replace(settings, drain=given.drain, wait=given.wait)
+    logs.configure(settings.log_level, os.environ)
+    for warning in warnings:
+        structlog.get_logger().warning("configuration", detail=warning)
+
+    from indexer import service
+
+    status: int = asyncio.run(service.run(settings))
+    return status
+
+
+def _demo(_given: argparse.Namespace) -> int:
+    from indexer import demo
+
+    status: int = demo.main()
+    return status
+
+
+def _schema_create(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.schema import create
+
+    if given.print_sql:
+        found, _ = resolve([option("postgres_schema")], os.environ, _flags(given))
+        sys.stdout.write(create.script(found["postgres_schema"]))
+        return ExitCode.DONE
+    url, schema = _database(given)
+    created = asyncio.run(create.create(url, schema))
+    steps = ", ".join(created.steps) or "up to date"
+    appview = "made" if created.appview == "created" else "there already, left alone"
+    sys.stdout.write(f"schema indexer: {steps}\nthe AppView's tables in {schema}: {appview}\n")
+    return ExitCode.DONE
+
+
+def _schema_check(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.schema import check
+
+    url, schema = _database(given)
+    findings = asyncio.run(check.check_url(url, schema))
+    for label, found in (("missing", findings.missing), ("note", findings.notes)):
+        for finding in found:
+            sys.stdout.write(f"{label}: {finding.what}\n  remedy: {finding.remedy}\n")
+    if findings.missing:
+        return ExitCode.FINDINGS
+    sys.stdout.write(f"the database has everything that is needed (AppView's tables in {schema})\n")
+    return ExitCode.DONE
+
+
+def _database(given: argparse.Namespace) -> tuple[str, str]:
+    """URL and schema, and nothing else, so that these commands need no other setting."""
+    rows = [option("postgres_url"), option("postgres_schema")]
+    found, warnings = resolve(rows, os.environ, _flags(given))
+    for warning in warnings:
+        sys.stderr.write(f"indexer: {warning}\n")
+    return found["postgres_url"], found["postgres_schema"]
+
+
+def _flags(given: argparse.Namespace) -> dict[str, str | None]:
+    return {row.field: getattr(given, row.field, None) for row in OPTIONS}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "indexer", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.set_defaults(command=lambda _given: _print_help(parser))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    run = commands.add_parser(
+        "run",
+        help="the daemon",
+        description="Index until stopped. Each flag has a variable of the environment; the flag wins, then the "
+        "variable, then the file that <variable>_FILE names.",
+    )
+    run.add_argument("--drain", action="store_true", help="stop when everything that is there now is indexed")
+    run.add_argument("--wait", action="store_true", help="wait for servers that are unavailable at start")
+    _add_options(run, OPTIONS)
+    run.set_defaults(command=_run)
+
+    demo = commands.add_parser(
+        "demo",
+        help="index a recording with private servers, show what happened, leave nothing",
+        description="Start private servers (extra `embedded`), index a bundled recording, show what happened.",
+    )
+    demo.set_defaults(command=_demo)
+
+    schema = commands.add_parser("schema", help="make or check the database's tables")
+    schema.set_defaults(command=lambda _given: _print_help(schema))
+    actions = schema.add_subparsers(title="commands", metavar="COMMAND")
+    rows = (option("postgres_url"), option("postgres_schema"))
+    create = actions.add_parser(
+        "create",
+        help="make what is missing; run it again after an upgrade",
+        description="Make the schema `indexer`, and the AppView's tables where there are none of them.",
+    )
+    create.add_argument("--print-sql", action="store_true", help="print the statements and the grants, change nothing")
+    _add_options(create, rows)
+    create.set_defaults(command=_schema_create)
+    check = actions.add_parser(
+        "check",
+        help="list what the indexer would miss; exit 1 if there is anything",
+        description="Compare the database with what the indexer needs. Reads only.",
+    )
+    _add_options(check, rows)
+    check.set_defaults(command=_schema_check)
+    return parser
+
+
+def _print_help(parser: argparse.ArgumentParser) -> int:
+    parser.print_help()
+    return ExitCode.DONE
+
+
+def _add_options(parser: argparse.ArgumentParser, rows: Sequence[Option]) -> None:
+    for row in rows:
+        default = "required" if row.default is None else f"default {row.default}"
+        text = f"{row.help} [{', '.join(row.variables)}; {default}]"
+        unit = row.unit if "|" in row.unit else row.unit.upper()
+        parser.add_argument(row.flag, dest=row.field, metavar=unit, help=text.replace("%", "%%"))
+
+
+class _Version(argparse.Action):
+    """As argparse's own, but the version is looked up only when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from indexer import _native
+
+        parser.exit(0, f"indexer {_native.VERSION}\n")

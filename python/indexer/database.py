@@ -1,0 +1,52 @@
+"""The connection to PostgreSQL, also through a pooler in transaction mode: nothing here relies on a session."""
+
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:  # generic for the type checker only
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+APPLICATION = "indexer"
+
+
+async def _no_reset(_connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+    """No transaction of ours leaves anything in the session."""
+
+
+async def _is_pooled(url: str, application: str) -> bool:
+    """Whether something stands between us and the server: the process that answers is not the one that greeted."""
+    connection = await asyncpg.connect(
+        url, statement_cache_size=0, timeout=10, server_settings={"application_name": application}
+    )
+    try:
+        return bool(await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid())
+    finally:
+        await connection.close(timeout=5)
+
+
+async def open_pool(url: str, consumer: str, least: int, most: int, statement_cache: int | None) -> Pool:
+    """A pool of `least` to `most` connections, named after the consumer.
+
+    `statement_cache` is the number of prepared statements a connection keeps; None finds out whether a pooler is in
+    the way, which cannot keep them apart (PgBouncer before 1.21), and keeps none then.
+    """
+    application = f"{APPLICATION}/{consumer}"
+    if statement_cache is None:
+        statement_cache = 0 if await _is_pooled(url, application) else 200
+    return await asyncpg.create_pool(
+        url,
+        min_size=min(least, most),
+        max_size=most,
+        statement_cache_size=statement_cache,
+        max_cached_statement_lifetime=0,
+        max_inactive_connection_lifetime=0,
+        command_timeout=90,
+        timeout=30,
+        reset=_no_reset,
+        server_settings={"application_name": application},
+    )

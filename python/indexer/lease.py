@@ -1,0 +1,84 @@
+"""A consumer's name belongs to one process: a lease in schema `indexer`, because a full Redis must not make the living
+look dead (interface.md, INDEXER_CONSUMER)."""
+
+import asyncio
+import os
+import socket
+import uuid
+
+import structlog
+
+from indexer.database import Pool
+from indexer.errors import ConfigError
+
+log = structlog.get_logger()
+
+LENGTH_S = 10
+RENEWAL_S = 3
+
+_TAKE = """
+INSERT INTO indexer.lease AS l (consumer, owner, host, pid, started_at, expires_at)
+VALUES ($1, $2, $3, $4, now(), now() + make_interval(secs => $5))
+ON CONFLICT (consumer) DO UPDATE
+SET owner = excluded.owner, host = excluded.host, pid = excluded.pid, started_at = excluded.started_at,
+    expires_at = excluded.expires_at
+WHERE l.expires_at < now() OR l.owner = excluded.owner
+RETURNING 1
+"""
+_RENEW = """
+UPDATE indexer.lease SET expires_at = now() + make_interval(secs => $3)
+WHERE consumer = $1 AND owner = $2 RETURNING 1
+"""
+_HOLDER = "SELECT host, pid, expires_at FROM indexer.lease WHERE consumer = $1"
+_RELEASE = "DELETE FROM indexer.lease WHERE consumer = $1 AND owner = $2"
+
+
+class Lease:
+    """The right to use a consumer's name."""
+
+    def __init__(self, pool: Pool, consumer: str) -> None:
+        self._pool = pool
+        self.consumer = consumer
+        self.owner = uuid.uuid4()
+
+    async def take(self) -> None:
+        """Take the name. Where another process has it: wait to see whether that one still lives.
+
+        ConfigError when it does. One that was killed renews nothing, and its lease runs out.
+        """
+        first_seen = None
+        while True:
+            me = (self.consumer, self.owner, socket.gethostname(), os.getpid(), LENGTH_S)
+            if await self._pool.fetchval(_TAKE, *me):
+                return
+            holder = await self._pool.fetchrow(_HOLDER, self.consumer)
+            if holder is None:
+                continue
+            if first_seen is None:
+                first_seen = holder["expires_at"]
+                log.info("lease_taken", consumer=self.consumer, host=holder["host"], pid=holder["pid"])
+            elif holder["expires_at"] != first_seen:
+                raise ConfigError(
+                    f"the consumer name {self.consumer} is in use",
+                    f"process {holder['pid']} on {holder['host']} renews its lease; two processes under one name would "
+                    "take each other's messages",
+                    "give each process an INDEXER_CONSUMER of its own",
+                )
+            await asyncio.sleep(0.5)
+
+    async def keep(self) -> None:
+        """Renew until cancelled. Raises ConfigError when the name went to another process."""
+        while True:
+            await asyncio.sleep(RENEWAL_S)
+            try:
+                kept = await self._pool.fetchval(_RENEW, self.consumer, self.owner, LENGTH_S)
+                if not kept:
+                    await self.take()  # it ran out while the database was away; still free, or ours to give up
+            except ConfigError:
+                raise
+            except Exception as error:
+                log.warning("lease_not_renewed", consumer=self.consumer, error=error)
+
+    async def release(self) -> None:
+        """Give the name back, so that the next start need not wait."""
+        await self._pool.execute(_RELEASE, self.consumer, self.owner)

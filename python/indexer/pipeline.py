@@ -1,0 +1,177 @@
+"""The straight line of a message: source → _native → fold → records → sink, and back to the source to settle.
+
+Read this first. A lane is the reader of one stream; a batch is consecutive messages of one lane and one transaction.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from redis.exceptions import RedisError, ResponseError
+
+from indexer._native import Event, Reject, decode_events
+from indexer.lane_metrics import LaneMetrics, Tally
+from indexer.sink.commit import Entry, Halted, Sink
+from indexer.sink.writer import DeadLetter
+from indexer.source import BLOCK_MS, Message, Source
+
+log = structlog.get_logger()
+
+REDIS_AWAY = (RedisError, OSError, TimeoutError)
+PASSING = ("LOADING", "OOM", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN")
+"""Refusals that end by themselves."""
+DRAIN_BLOCK_MS = 100
+"""With `--drain`, a stream that is silent for so long has ended."""
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A batch after decoding: each message is an entry, a dead letter or ignored."""
+
+    entries: list[Entry]
+    letters: list[DeadLetter]
+    ids: list[bytes]
+    tally: Tally
+    seconds: float
+
+
+def decode(messages: Sequence[Message], stream: str, clock_ms: int) -> Decoded:
+    """Decode a batch in one crossing; a message without a body is ignored, with one that says nothing."""
+    started = time.perf_counter()
+    whole = [message for message in messages if message.payload is not None]
+    ignored = Counter("vanished" if message.vanished else "empty" for message in messages if message.payload is None)
+    results = decode_events(
+        [message.payload or b"" for message in whole], [max(clock_ms, message.ms) for message in whole]
+    )
+    entries: list[Entry] = []
+    letters: list[DeadLetter] = []
+    cleaned = 0
+    for message, result in zip(whole, results, strict=True):
+        payload = message.payload or b""
+        if isinstance(result, Event):
+            entries.append(Entry(message.id.decode(), payload, result))
+            cleaned += result.cleaned
+        elif isinstance(result, Reject):
+            letters.append(
+                DeadLetter(stream, message.id.decode(), result.cause, "reject", None, result.detail, 1, payload)
+            )
+        else:
+            ignored[result.reason] += 1
+    tally = Tally([letter.cause.partition(":")[0] for letter in letters], ignored, cleaned)
+    ids = [message.id for message in messages]
+    return Decoded(entries, letters, ids, tally, time.perf_counter() - started)
+
+
+class Lane:
+    """Reads one stream and writes its batches in stream order."""
+
+    def __init__(self, source: Source, sink: Sink, metrics: LaneMetrics) -> None:
+        self.source = source
+        self.sink = sink
+        self.metrics = metrics
+        self.halted: str | None = None
+        """Why the lane stands still."""
+        self.waiting = False
+        """Whether a server is away."""
+        self.done = 0
+        """Messages settled since the start."""
+        self.progress = time.time()
+        """When the lane last settled a batch or found nothing to do."""
+        self._in_hand: set[bytes] = set()
+        """Ids that were read and are not settled yet."""
+
+    async def run(self, stop: asyncio.Event, *, drain: bool) -> None:
+        """Process batches until `stop` is set; with `drain` until there is nothing more. Returns when halted, too."""
+        batches: asyncio.Queue[Decoded | None] = asyncio.Queue(maxsize=1)
+        reader = asyncio.create_task(self._read(batches, stop, drain=drain), name=f"read {self.source.stream}")
+        try:
+            while (batch := await batches.get()) is not None:
+                await self._batch(batch)
+            await reader
+        except Halted as fault:
+            self.halted = str(fault)
+            log.error("lane_halted", stream=self.source.stream, error=fault.__cause__ or fault)
+        finally:
+            reader.cancel()
+
+    async def _read(self, batches: "asyncio.Queue[Decoded | None]", stop: asyncio.Event, *, drain: bool) -> None:
+        """Fill the queue, one batch ahead of the writer; None ends it."""
+        try:
+            await self._patiently(self.source.ensure_group)
+            async for messages in self._messages(stop, drain=drain):
+                self._in_hand.update(message.id for message in messages)
+                clock_ms = time.time_ns() // 1_000_000
+                await batches.put(await asyncio.to_thread(decode, messages, self.source.stream, clock_ms))
+        finally:
+            await batches.put(None)
+
+    async def _messages(self, stop: asyncio.Event, *, drain: bool) -> AsyncIterator[list[Message]]:
+        """First what this consumer already holds, then what is new.
+
+        A reply that was lost on the way leaves entries delivered, but not received: after each break of the connection
+        the pending entries are read again.
+        """
+        look_back = True
+        while not stop.is_set():
+            started = time.perf_counter()
+            try:
+                if look_back:
+                    async for page in self.source.own_pending():
+                        if fresh := [message for message in page if message.id not in self._in_hand]:
+                            yield fresh
+                        if stop.is_set():
+                            return
+                    look_back = False
+                messages = await self.source.new(block_ms=DRAIN_BLOCK_MS if drain else BLOCK_MS)
+            except REDIS_AWAY as error:
+                look_back = True
+                await self._recover(error)
+                continue
+            self.waiting = False
+            if messages:
+                self.metrics.stage("read", time.perf_counter() - started)
+                yield messages
+            elif drain and not self._in_hand:
+                return
+            else:
+                self.progress = time.time()
+
+    async def _batch(self, batch: Decoded) -> None:
+        """Commit, derive again, then acknowledge: never the other way round."""
+        outcome = await self.sink.commit(batch.entries, batch.letters)
+        started = time.perf_counter()
+        await self._patiently(lambda: self.source.settle(batch.ids))
+        outcome.seconds["ack"] = time.perf_counter() - started
+        outcome.seconds["decode"] = batch.seconds
+        self._in_hand.difference_update(batch.ids)
+        self.done += len(batch.ids)
+        self.progress = time.time()
+        self.metrics.batch(batch.tally, outcome)
+
+    async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Call Redis until it answers."""
+        while True:
+            try:
+                await call()
+                self.waiting = False
+                return
+            except REDIS_AWAY as error:
+                await self._recover(error)
+
+    async def _recover(self, error: Exception) -> None:
+        """Wait for a Redis that is away, and make a lost group again. Raises `Halted` on what no waiting changes."""
+        if isinstance(error, ResponseError):
+            if str(error).startswith("NOGROUP"):
+                log.error("group_lost", stream=self.source.stream, group=self.source.group)
+                await self._patiently(self.source.ensure_group)
+                return
+            if not str(error).startswith(PASSING):
+                raise Halted(f"Redis refuses: {error}") from error
+        if not self.waiting:
+            log.warning("redis_away", stream=self.source.stream, error=error)
+        self.waiting = True
+        await asyncio.sleep(random.uniform(0.2, 1))  # noqa: S311 - jitter, no secret

@@ -1,0 +1,19 @@
+"""app.bsky.labeler.service → labeler (records.md 5.7)."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from indexer.records._spec import COMMON, DATES, TEXT, RecordType, Row, Table, Version, common, dates
+
+if TYPE_CHECKING:
+    from indexer.world import World
+
+LABELER = Table("labeler", {**COMMON, **DATES})
+
+
+def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
+    if version.rkey == "self":
+        yield LABELER, (*common(version), *dates(version))
+
+
+RECORD = RecordType("app.bsky.labeler.service", (LABELER,), rows)

@@ -1,0 +1,24 @@
+"""app.bsky.graph.listblock → list_block (records.md 5.5)."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from indexer.records._spec import COMMON, DATES, TEXT, Key, RecordType, Row, Table, Version, common, dates
+
+if TYPE_CHECKING:
+    from indexer.world import World
+
+LIST_BLOCK = Table("list_block", {**COMMON, "subjectUri": TEXT, **DATES}, order=("creator", "subjectUri"))
+
+
+def key(version: Version) -> Key:
+    return version.creator, version.value["subject"]
+
+
+def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
+    yield LIST_BLOCK, (*common(version), version.value["subject"], *dates(version))
+
+
+RECORD = RecordType(
+    "app.bsky.graph.listblock", (LIST_BLOCK,), rows, duplicate_key=key, key_columns=("creator", "subjectUri")
+)

@@ -1,0 +1,94 @@
+"""Whom a post tells (records.md 5.1, the insert rule of notifications)."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from indexer import aturi
+from indexer.records._spec import Notice, Version
+from indexer.records.post.embeds import embedded_record
+from indexer.records.post.gates import thread_gate_of
+
+if TYPE_CHECKING:
+    from indexer.world import World
+
+REPLY_DEPTH = 5
+"""Ancestors nearer than this are told of a reply."""
+
+
+def notices(version: Version, world: "World") -> Iterator[Notice]:
+    """Each person once per post, first reason first; never the author."""
+    post = world.posts[version.uri]
+    told = {version.creator}
+    for notice in _all(version, world, violates=bool(post.violates), embed_violates=bool(post.embed_violates)):
+        if notice.recipient not in told:
+            told.add(notice.recipient)
+            yield notice
+
+
+def _all(version: Version, world: "World", *, violates: bool, embed_violates: bool) -> Iterator[Notice]:
+    for facet in version.value.get("facets", ()):
+        for feature in facet["features"]:
+            if feature["$type"] == "app.bsky.richtext.facet#mention":
+                yield _notice(version, feature["did"], "mention", None, None)
+    embedded = embedded_record(version)
+    if embedded and not embed_violates:
+        about = aturi.with_path(embedded["uri"])
+        if aturi.parse(about).collection == "app.bsky.feed.post":
+            yield _notice(version, aturi.authority(about), "quote", about, world.thread_of(about))
+    if not violates:
+        yield from _replies(version, world)
+
+
+def _replies(version: Version, world: "World") -> Iterator[Notice]:
+    hidden = _hidden_replies(version, world)
+    ancestors = _ancestors(version.uri, world)
+    for uri in ancestors[1:REPLY_DEPTH]:
+        yield _notice(version, aturi.authority(uri), "reply", uri, world.thread_of(uri))
+        if uri in hidden:
+            break
+    # replies that came before this post: they reach people through it only now
+    for below in world.descendants.get(version.uri, ()):
+        for height, uri in enumerate(ancestors[: REPLY_DEPTH - below.depth]):
+            if below.depth + height < REPLY_DEPTH:
+                yield Notice(
+                    aturi.authority(uri),
+                    below.uri,
+                    below.cid,
+                    aturi.authority(below.uri),
+                    "reply",
+                    uri,
+                    below.indexed_at,
+                    below.created_at,
+                    world.thread_of(uri),
+                )
+
+
+def _ancestors(uri: str, world: "World") -> list[str]:
+    """The post itself and the posts above it that are there, nearest first, up to height 5."""
+    found: list[str] = []
+    at: str | None = uri
+    while at is not None and at in world.posts and len(found) <= REPLY_DEPTH and at not in found:
+        found.append(at)
+        at = world.posts[at].parent
+    return found
+
+
+def _hidden_replies(version: Version, world: "World") -> frozenset[str]:
+    reply = version.value.get("reply")
+    gate_uri = thread_gate_of(reply["root"]["uri"] if reply else version.uri)
+    gate = world.thread_gates.get(gate_uri) if gate_uri else None
+    return frozenset(gate.get("hiddenReplies", ())) if gate else frozenset()
+
+
+def _notice(version: Version, recipient: str, reason: str, subject: str | None, thread: str | None) -> Notice:
+    return Notice(
+        recipient,
+        version.uri,
+        version.cid,
+        version.creator,
+        reason,
+        subject,
+        version.time,
+        version.created_at,
+        thread,
+    )

@@ -1,0 +1,18 @@
+"""app.bsky.graph.starterpack → starter_pack (records.md 5.6)."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from indexer.records._spec import COMMON, DATES, TEXT, RecordType, Row, Table, Version, common, dates
+
+if TYPE_CHECKING:
+    from indexer.world import World
+
+STARTER_PACK = Table("starter_pack", {**COMMON, "name": TEXT, **DATES})
+
+
+def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
+    yield STARTER_PACK, (*common(version), version.value["name"], *dates(version))
+
+
+RECORD = RecordType("app.bsky.graph.starterpack", (STARTER_PACK,), rows)

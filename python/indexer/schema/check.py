@@ -1,0 +1,152 @@
+"""`schema check`, and what `run` does at its start: compare a database's catalog with what is needed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from indexer.errors import SchemaError
+from indexer.schema.catalog import Existing, tables
+from indexer.schema.connection import connected
+from indexer.schema.migration import applied, migrations
+from indexer.schema.needs import TABLES, TYPES, Table
+from indexer.values import quoted
+
+if TYPE_CHECKING:
+    from indexer.database import Connection
+
+
+MIGRATE = "let the AppView's services migrate the database (the schema of October 2025 or later)"
+CREATE = "run `indexer schema create`"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be, and what to do."""
+
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The result of a check: what `run` cannot work without, and what it can."""
+
+    missing: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+
+    def raise_if_missing(self) -> None:
+        """SchemaError with everything that is missing."""
+        if self.missing:
+            raise SchemaError(
+                "the database lacks what the indexer needs",
+                "; ".join(finding.what for finding in self.missing),
+                "; ".join(dict.fromkeys(finding.remedy for finding in self.missing)),
+            )
+
+
+async def check_url(url: str, schema: str) -> Findings:
+    """As `check`, with a connection of its own."""
+    async with connected(url) as connection:
+        return await check(connection, schema)
+
+
+async def check(connection: "Connection", schema: str) -> Findings:
+    """Compare the catalog with `needs.TABLES` and the own schema with its steps; reads only."""
+    existing = await tables(connection, schema)
+    missing = [*await _database_faults(connection), *await _own_faults(connection)]
+    if not existing:
+        where = "or set DB_POSTGRES_SCHEMA to the schema that has them"
+        missing.append(Finding(f"the schema {schema} has none of the AppView's tables", f"{CREATE}, {where}"))
+        return Findings(tuple(missing))
+    notes: list[Finding] = []
+    for table in TABLES:
+        name = f"{schema}.{table.name}"
+        if table.name not in existing:
+            missing.append(Finding(f"the table {name} is missing", MIGRATE))
+            continue
+        missing += _table_faults(name, table, existing[table.name])
+        missing += _privilege_faults(schema, table, existing[table.name])
+        notes += [
+            Finding(f"{name} has no index on {column}", "statements that look it up will read the whole table")
+            for column in table.indexes
+            if column not in existing[table.name].leading
+        ]
+    missing += await _sequence_faults(connection, schema, existing)
+    return Findings(tuple(missing), tuple(notes))
+
+
+def _table_faults(name: str, table: Table, found: Existing) -> Iterator[Finding]:
+    for column, kind in table.columns.items():
+        if column not in found.columns:
+            yield Finding(f"the column {name}.{column} is missing", MIGRATE)
+        elif found.columns[column].type not in TYPES[kind]:
+            is_now = found.columns[column].type
+            yield Finding(f"the column {name}.{column} is {is_now}, not {' or '.join(sorted(TYPES[kind]))}", MIGRATE)
+    if frozenset(table.key) not in found.unique:
+        yield Finding(f"{name} has no unique index on ({', '.join(table.key)})", MIGRATE)
+    if table.written:
+        for column in sorted(found.columns.keys() - table.columns.keys()):
+            if found.columns[column].must_be_given:
+                yield Finding(
+                    f"the column {name}.{column} must be given and is unknown to this version",
+                    "use a version of the indexer that knows this schema",
+                )
+
+
+def _privilege_faults(schema: str, table: Table, found: Existing) -> Iterator[Finding]:
+    lacking = found.lacking if table.written else tuple(set(found.lacking) & {"SELECT"})
+    if lacking:
+        rights = ", ".join(lacking)
+        yield Finding(
+            f"this role has no {rights} on {schema}.{table.name}",
+            f"GRANT {rights} ON {quoted(schema)}.{quoted(table.name)} (`indexer schema create --print-sql` shows all)",
+        )
+
+
+async def _database_faults(connection: "Connection") -> list[Finding]:
+    encoding = await connection.fetchval("SELECT current_setting('server_encoding')")
+    if encoding == "UTF8":
+        return []
+    return [Finding(f"the database's encoding is {encoding}, not UTF8", "create the database with ENCODING 'UTF8'")]
+
+
+async def _own_faults(connection: "Connection") -> list[Finding]:
+    allowed = await connection.fetchrow("""
+        SELECT bool_or(NOT has_schema_privilege(n.oid, 'USAGE')) AS closed,
+               bool_or(NOT has_table_privilege(c.oid, p)) AS lacking
+        FROM pg_namespace n
+        LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r'
+        CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p
+        WHERE n.nspname = 'indexer'
+    """)
+    if allowed and (allowed["closed"] or allowed["lacking"]):
+        return [
+            Finding(
+                "this role may not use all of the schema indexer",
+                "grant it what `indexer schema create --print-sql` shows",
+            )
+        ]
+    had = await applied(connection)
+    if had is None:
+        return [Finding("the indexer's own schema `indexer` is missing", CREATE)]
+    known = {step.number: step.checksum for step in migrations()}
+    if any(known.get(number) != checksum for number, checksum in had.items()):
+        return [Finding("the schema `indexer` was made by another version", "run that version, or a newer one")]
+    if known.keys() - had.keys():
+        return [Finding("the schema `indexer` is older than this version", CREATE)]
+    return []
+
+
+async def _sequence_faults(connection: "Connection", schema: str, existing: Mapping[str, Existing]) -> list[Finding]:
+    faults = []
+    for table in TABLES:
+        if table.sequence is None or table.name not in existing:
+            continue
+        name = f"{quoted(schema)}.{quoted(table.name)}"
+        sequence = await connection.fetchval("SELECT pg_get_serial_sequence($1, $2)", name, table.sequence)
+        if sequence and not await connection.fetchval("SELECT has_sequence_privilege($1, 'USAGE')", sequence):
+            faults.append(Finding(f"this role has no USAGE on {sequence}", f"GRANT USAGE ON SEQUENCE {sequence}"))
+    return faults

@@ -1,0 +1,46 @@
+"""One connection for the commands that look at the schema or make it."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from indexer import values
+from indexer.errors import ConfigError, UnavailableError
+
+if TYPE_CHECKING:
+    from indexer.database import Connection
+
+
+CONNECT_TIMEOUT_S = 10.0
+STATEMENT_TIMEOUT_S = 300.0  # building the AppView's indexes on empty tables takes one
+
+
+@contextlib.asynccontextmanager
+async def connected(url: str) -> AsyncIterator["Connection"]:
+    """A connection that works through poolers too (no prepared statements, no settings but the application's name).
+
+    UnavailableError where no server answers, ConfigError where it answers that this user or database is wrong.
+    """
+    try:
+        connection = await asyncpg.connect(
+            url,
+            statement_cache_size=0,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=STATEMENT_TIMEOUT_S,
+            server_settings={"application_name": "indexer/schema"},
+        )
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as fault:
+        raise ConfigError(f"{values.mask(url)} was refused", str(fault), "correct DB_POSTGRES_URL") from None
+    except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as fault:
+        # TimeoutError is an OSError.
+        raise UnavailableError(
+            f"{values.mask(url)} cannot be reached",
+            values.mask(str(fault)) or type(fault).__name__,
+            "start the server, or correct DB_POSTGRES_URL",
+        ) from None
+    try:
+        yield connection
+    finally:
+        await connection.close()

@@ -1,0 +1,233 @@
+"""The daemon: opens the servers, runs the lanes, listens for signals, closes in reverse."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import asyncpg
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from indexer import _native, values
+from indexer.database import Pool, open_pool
+from indexer.errors import ExitCode, UnavailableError
+from indexer.http import Health, serving
+from indexer.lane_metrics import LaneMetrics
+from indexer.lease import Lease
+from indexer.metrics import Metrics
+from indexer.pipeline import Lane
+from indexer.schema.check import check_url
+from indexer.settings import Settings
+from indexer.sink.commit import Sink
+from indexer.sink.statements import Statements
+from indexer.source import Source
+from indexer.streams import sample
+
+log = structlog.get_logger()
+
+SOCKET_TIMEOUT_S = 15
+"""Longer than a blocking read waits."""
+SAMPLE_S = 5
+STALLED_S = 600
+"""A lane that neither settled a batch nor found its stream empty for so long, while servers answer, is not alive."""
+
+
+async def run(settings: Settings) -> int:
+    """Run until a signal, or with `drain` until nothing is left; returns the exit code.
+
+    UnavailableError, ConfigError or SchemaError where it cannot start.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        pool, redis = await _opened(settings, stack)
+        lease = Lease(pool, settings.consumer)
+        await lease.take()
+        stack.push_async_callback(_quietly, lease.release)
+        metrics = Metrics(settings.streams)
+        lanes = [_lane(settings, stream, pool, redis, metrics) for stream in settings.streams]
+        port = await stack.enter_async_context(
+            serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
+        )
+        described = settings.described()
+        log.info("started", version=_native.VERSION, metrics_port_bound=port, **described)
+        code = await _until_done(settings, lanes, lease, redis, pool, metrics)
+        log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes))
+    return code
+
+
+async def _opened(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Pool, Redis]:
+    """Connections to both servers, and a look at the schema."""
+    while True:
+        try:
+            findings = await check_url(settings.postgres_url, settings.postgres_schema)
+            findings.raise_if_missing()
+            pool = await open_pool(
+                settings.postgres_url,
+                settings.consumer,
+                settings.pool_min_idle,
+                settings.pool_max_size,
+                settings.statement_cache,
+            )
+            redis = _redis(settings)
+            await _reachable(redis, settings)
+        except UnavailableError as error:
+            if not settings.wait:
+                raise
+            log.warning("waiting_for_server", what=error.what, cause=error.cause)
+            await asyncio.sleep(1)
+            continue
+        for note in findings.notes:
+            log.warning("schema_note", note=str(note))
+        stack.push_async_callback(_closed, pool)
+        stack.push_async_callback(redis.aclose)
+        return pool, redis
+
+
+def _redis(settings: Settings) -> Redis:
+    # protocol 2: a steadier reply shape than RESP3, and less work. No silent retries: a read that is sent twice leaves
+    # what the first was given pending.
+    return Redis.from_url(
+        settings.redis_url,
+        protocol=2,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        socket_connect_timeout=10,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+async def _reachable(redis: Redis, settings: Settings) -> None:
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        await redis.aclose()
+        raise UnavailableError(
+            f"Redis at {values.mask(settings.redis_url)} cannot be reached",
+            values.mask(str(error)),
+            "start it, or correct REDIS_HOST; --wait waits for it",
+        ) from None
+
+
+def _lane(settings: Settings, stream: str, pool: Pool, redis: Redis, metrics: Metrics) -> Lane:
+    sink = Sink(
+        pool,
+        Statements(settings.postgres_schema),
+        stream,
+        settings.notifications,
+        counting=settings.aggregates == "delta",
+        max_attempts=settings.max_attempts,
+    )
+    source = Source(redis, stream, settings.group, settings.consumer, settings.batch_size)
+    return Lane(source, sink, LaneMetrics(metrics, stream))
+
+
+async def _until_done(
+    settings: Settings, lanes: list[Lane], lease: Lease, redis: Redis, pool: Pool, metrics: Metrics
+) -> ExitCode:
+    """Run the lanes until they end; the first signal lets them finish, the second does not."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    with _signals(stop, hurry):
+        running = {
+            asyncio.create_task(lane.run(stop, drain=settings.drain), name=f"lane {lane.source.stream}")
+            for lane in lanes
+        }
+        beside = {
+            asyncio.create_task(lease.keep(), name="lease"),
+            asyncio.create_task(_samples(settings, lanes, redis, pool, metrics), name="samples"),
+        }
+        hurried = asyncio.create_task(_too_late(stop, hurry, settings.grace_s), name="grace")
+        try:
+            return await _watch(settings, lanes, running, beside, hurried, stop)
+        finally:
+            for task in (*running, *beside, hurried):
+                task.cancel()
+            await asyncio.gather(*running, *beside, hurried, return_exceptions=True)
+
+
+async def _watch(
+    settings: Settings,
+    lanes: list[Lane],
+    running: set["asyncio.Task[None]"],
+    beside: set["asyncio.Task[None]"],
+    hurried: "asyncio.Task[None]",
+    stop: asyncio.Event,
+) -> ExitCode:
+    left = set(running)
+    while left:
+        done, _ = await asyncio.wait({*left, *beside, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done & (running | beside):
+            task.result()  # a task that died ends the process: half alive is worse than dead
+        if hurried in done:
+            log.warning("stopped_early", lanes=[task.get_name() for task in left])
+            return ExitCode.STOPPED_EARLY
+        left -= done
+        if not left and any(lane.halted for lane in lanes) and not settings.drain:
+            await stop.wait()  # a halted lane stays for people to look at; it is not ready
+    return ExitCode.FINDINGS if settings.drain and any(lane.halted for lane in lanes) else ExitCode.DONE
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        if stop.is_set():
+            hurry.set()
+        log.info("stopping")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _too_late(stop: asyncio.Event, hurry: asyncio.Event, grace_s: float) -> None:
+    """Returns when there is no more time: at the second signal, or when the grace time after the first is over."""
+    await stop.wait()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(hurry.wait(), grace_s)
+
+
+async def _samples(settings: Settings, lanes: list[Lane], redis: Redis, pool: Pool, metrics: Metrics) -> None:
+    """Keep the gauges fresh."""
+    while True:
+        metrics.db_connections.set(pool.get_size())
+        for lane in lanes:
+            with contextlib.suppress(RedisError, OSError):
+                state = await sample(redis, lane.source.stream, settings.group)
+                metrics.stream_length.labels(lane.source.stream).set(state.length)
+                metrics.stream_pending.labels(lane.source.stream).set(state.pending)
+                metrics.stream_oldest_pending_seconds.labels(lane.source.stream).set(state.oldest_pending_s)
+        await asyncio.sleep(SAMPLE_S)
+
+
+def _health(lanes: list[Lane]) -> Health:
+    halted = tuple(f"lane {lane.source.stream} halted: {values.mask(lane.halted)}" for lane in lanes if lane.halted)
+    stalled = tuple(
+        f"lane {lane.source.stream} made no progress for {STALLED_S} s"
+        for lane in lanes
+        if not lane.halted and not lane.waiting and time.time() - lane.progress > STALLED_S
+    )
+    waiting = tuple(f"lane {lane.source.stream} waits for a server" for lane in lanes if lane.waiting)
+    return Health(live=not stalled, ready=not (halted or stalled or waiting), reasons=halted + stalled + waiting)
+
+
+async def _closed(pool: Pool) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), 5)
+    except (TimeoutError, asyncpg.PostgresError, OSError):
+        pool.terminate()
+
+
+async def _quietly(work: Callable[[], Awaitable[None]]) -> None:
+    """Tidying up on the way out: what fails now heals by itself."""
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(work(), 5)
+

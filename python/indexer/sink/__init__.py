@@ -1,0 +1,1 @@
+"""From messages to committed rows: read what they touch, fold, write the difference, derive again."""

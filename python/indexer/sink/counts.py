@@ -1,0 +1,61 @@
+"""How far the aggregates move: by the rows that were really inserted and deleted (design.md, `delta`)."""
+
+from collections.abc import Iterable, Sequence
+
+from indexer.database import Connection
+from indexer.records._spec import Row, Table
+from indexer.sink.statements import Statements, counted
+
+COLUMNS = {
+    "post_agg": ("likeCount", "replyCount", "repostCount", "quoteCount"),
+    "profile_agg": ("followersCount", "followsCount", "postsCount"),
+}
+_STATEMENT = {"post_agg": "count_posts", "profile_agg": "count_profiles"}
+
+
+class Deltas:
+    """Changes of counters, by aggregate table, key and column."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, dict[str, list[int]]] = {name: {} for name in COLUMNS}
+
+    def inserted(self, table: Table, rows: Iterable[Row]) -> None:
+        names = list(table.columns)
+        self._move(table, rows, names, 1)
+
+    def deleted(self, table: Table, rows: Iterable[Sequence[object]]) -> None:
+        """`rows` hold what `Statements.delete` returns."""
+        self._move(table, rows, list(counted(table)), -1)
+
+    def _move(self, table: Table, rows: Iterable[Sequence[object]], names: list[str], by: int) -> None:
+        rules = [
+            (
+                self._of[counter.aggregate],
+                names.index(counter.by),
+                names.index(counter.unless) if counter.unless else None,
+                len(COLUMNS[counter.aggregate]),
+                COLUMNS[counter.aggregate].index(counter.column),
+            )
+            for counter in table.counters
+        ]
+        for row in rows:
+            for keys, at, unless, width, column in rules:
+                key = row[at]
+                if key is None or (unless is not None and row[unless]):
+                    continue
+                counts = keys.get(key)  # type: ignore[call-overload]
+                if counts is None:
+                    counts = keys[key] = [0] * width  # type: ignore[index]
+                counts[column] += by
+
+    async def write(self, connection: Connection, statements: Statements) -> dict[str, int]:
+        """Apply them, keys sorted; returns the rows touched by table."""
+        touched: dict[str, int] = {}
+        for aggregate, keys in self._of.items():
+            moved = sorted((key, counts) for key, counts in keys.items() if any(counts))
+            if moved:
+                columns = zip(*(counts for _, counts in moved), strict=True)
+                sql = statements[_STATEMENT[aggregate]]
+                await connection.execute(sql, [key for key, _ in moved], *(list(column) for column in columns))
+                touched[aggregate] = len(moved)
+        return touched

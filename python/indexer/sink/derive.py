@@ -1,0 +1,127 @@
+"""State that follows from rows of several records, derived again after the commit (design.md, derived state).
+
+Two transactions that do not see each other may both miss the other: a reply and its parent, a gate and its post, a
+quote or repost and the deletion of its post. Whoever commits last sees both here. Nothing changes where all is right.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
+
+from indexer import aturi
+from indexer._native import Event
+from indexer.database import Connection
+from indexer.records import RECORDS
+from indexer.records._spec import Version
+from indexer.records.post.embeds import QUOTE, quoted_post
+from indexer.records.post.threads import has_invalid_root, reply_of
+from indexer.sink.counts import Deltas
+from indexer.sink.statements import Statements
+from indexer.world import Post, World
+
+POST = "app.bsky.feed.post"
+_GATES = ("app.bsky.feed.threadgate", "app.bsky.feed.postgate")
+
+
+@dataclass(slots=True)
+class DerivedKeys:
+    """The keys of a batch, whether their rows changed or not: a redelivery derives again."""
+
+    parents: set[str] = field(default_factory=set)
+    posts: set[str] = field(default_factory=set)
+    gated: set[str] = field(default_factory=set)
+    reposts: set[str] = field(default_factory=set)
+    quotes: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> "DerivedKeys":
+        keys = cls()
+        for event in events:
+            if event.collection not in RECORDS or event.uri is None:
+                continue
+            uri, arrives = event.uri, event.kind != "delete"
+            if arrives:
+                keys.parents.add(uri)
+            if event.collection == POST:
+                keys.posts.add(uri)
+                keys.gated.add(uri)
+                if arrives and quoted_post(cast(Version, event)):
+                    keys.quotes.add(uri)
+            elif event.collection in _GATES:
+                keys.gated.add(aturi.parse(uri).sibling(POST))
+            elif event.collection == "app.bsky.feed.repost" and arrives:
+                keys.reposts.add(uri)
+        return keys
+
+    def __bool__(self) -> bool:
+        return bool(self.parents or self.posts or self.gated)
+
+
+async def derive_again(connection: Connection, statements: Statements, keys: DerivedKeys, *, counting: bool) -> int:
+    """Mend what transactions that missed each other left, in transactions of their own; returns what was found."""
+    if not keys:
+        return 0
+    columns = (keys.parents, keys.posts, keys.gated, keys.reposts, keys.quotes)
+    found: dict[str, set[str]] = {}
+    await connection.execute(statements["begin"])
+    for what, uri in await connection.fetch(statements["loose_ends"], *(sorted(column) for column in columns)):
+        found.setdefault(what, set()).add(uri)
+    if "gate" in found:
+        await connection.execute(statements["lock_posts"], sorted(found["gate"]))
+        await connection.execute(statements["flag_gates"], sorted(found["gate"]))
+    if "feed_item" in found:
+        await connection.execute(statements["drop_outlived_feed_items"], sorted(found["feed_item"]))
+    if "quote" in found:
+        deltas = Deltas()
+        deltas.deleted(QUOTE, await connection.fetch(statements["drop_outlived_quotes"], sorted(found["quote"])))
+        if counting:
+            await deltas.write(connection, statements)
+    await connection.execute("COMMIT")
+    if "thread" in found:
+        await _threads(connection, statements, found["thread"])
+    return sum(len(uris) for uris in found.values())
+
+
+async def _threads(connection: Connection, statements: Statements, replies: set[str]) -> None:
+    """Judge replies again whose parents came late, and what is below them, until nothing changes (DIV-12)."""
+    cleared = True
+    while cleared:
+        await connection.execute(statements["begin"])
+        level = replies
+        while level:
+            rows = await connection.fetch(statements["flagged_children"], sorted(level))
+            level = {row[0] for row in rows} - replies
+            replies |= level
+        cleared = await _judge(connection, statements, replies)
+        if cleared:
+            await connection.execute(statements["lock_posts"], sorted(cleared))
+            await connection.execute(statements["clear_invalid"], sorted(cleared))
+        await connection.execute("COMMIT")
+
+
+async def _judge(connection: Connection, statements: Statements, replies: set[str]) -> set[str]:
+    """Those of the invalid replies that turn out to be valid."""
+    world = World(now="")
+    judged: list[Post] = []
+    others: set[str] = set()
+    for uri, parent, root, is_post, invalid, grandparent, parent_root in await connection.fetch(
+        statements["replies_to_judge"], sorted(replies)
+    ):
+        judged.append(Post(uri, parent, root, invalid=True))
+        if is_post:
+            world.posts[parent] = Post(parent, grandparent, parent_root, invalid)
+        else:
+            others.add(parent)
+    if others:
+        for uri, json in await connection.fetch(statements["record_json"], sorted(others)):
+            world.other_parents[uri] = reply_of(json)
+    world.posts.update({post.uri: post for post in judged})
+    cleared: set[str] = set()
+    waiting = True
+    while waiting:  # a reply that becomes valid may make those below it valid
+        waiting = False
+        for post in judged:
+            if post.invalid and not has_invalid_root(post, world):
+                post.invalid, waiting = False, True
+                cleared.add(post.uri)
+    return cleared

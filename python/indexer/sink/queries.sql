@@ -1,0 +1,235 @@
+-- The statements that are written by hand. `{schema}` is the schema of the AppView's tables. Arrays come sorted.
+
+-- name: begin
+-- Everything here is looked up by key, so plans that scan or hash whole tables are never right, however young the
+-- statistics are. SET LOCAL because poolers keep no session state.
+BEGIN;
+SET LOCAL statement_timeout = '{statement_timeout_ms}ms';
+SET LOCAL lock_timeout = '{lock_timeout_ms}ms';
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off;
+SET LOCAL jit = off
+
+-- name: lock_records
+-- What is known of the records of a batch. Whoever writes rows of a record holds the lock on its `record` row.
+SELECT uri, rev, CASE WHEN json = '' THEN '' ELSE cid END, "indexedAt"
+FROM {schema}.record WHERE uri = ANY($1::text[]) ORDER BY uri FOR NO KEY UPDATE
+
+-- name: record_json
+-- The text of live records.
+SELECT uri, json FROM {schema}.record WHERE uri = ANY($1::text[]) AND json <> '' AND cid <> ''
+
+-- name: duplicates_of_records
+-- Rows of `duplicate_record` on either side of which one of these records stands.
+SELECT uri, "duplicateOf" FROM {schema}.duplicate_record WHERE uri = ANY($1::text[])
+UNION
+SELECT uri, "duplicateOf" FROM {schema}.duplicate_record WHERE "duplicateOf" = ANY($1::text[])
+
+-- name: ancestors
+-- Posts by URI, and the posts above them up to a height.
+WITH RECURSIVE above (uri, height) AS (
+    SELECT unnest($1::text[]), 1
+    UNION
+    SELECT p."replyParent", above.height + 1
+    FROM above JOIN {schema}.post p ON p.uri = above.uri
+    WHERE p."replyParent" IS NOT NULL AND above.height < $2::int
+)
+SELECT p.uri, p."replyParent", p."replyRoot", p."invalidReplyRoot"
+FROM (SELECT DISTINCT uri FROM above) a JOIN {schema}.post p ON p.uri = a.uri
+
+-- name: descendants
+-- The replies below posts, nearest first, at most five levels down.
+WITH RECURSIVE below (top, uri, depth) AS (
+    SELECT t, p.uri, 1 FROM unnest($1::text[]) t JOIN {schema}.post p ON p."replyParent" = t
+    UNION
+    SELECT below.top, p.uri, below.depth + 1
+    FROM below JOIN {schema}.post p ON p."replyParent" = below.uri WHERE below.depth < 5
+)
+SELECT below.top, p.uri, p.cid, below.depth, p."createdAt", p."indexedAt"
+FROM below JOIN {schema}.post p ON p.uri = below.uri ORDER BY below.top, below.depth, p.uri
+
+-- name: insert_records
+INSERT INTO {schema}.record (uri, cid, did, json, rev, "indexedAt")
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+ON CONFLICT DO NOTHING
+
+-- name: update_records
+-- NULL json leaves the text as it is: the same version came again.
+UPDATE {schema}.record r SET cid = u.cid, json = coalesce(u.json, r.json), rev = u.rev, "indexedAt" = u."indexedAt"
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) u (uri, cid, json, rev, "indexedAt")
+WHERE r.uri = u.uri
+
+-- name: delete_duplicates
+DELETE FROM {schema}.duplicate_record WHERE uri = ANY($1::text[])
+
+-- name: upsert_duplicates
+INSERT INTO {schema}.duplicate_record (uri, cid, "duplicateOf", "indexedAt")
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+ON CONFLICT (uri) DO UPDATE
+SET cid = excluded.cid, "duplicateOf" = excluded."duplicateOf", "indexedAt" = excluded."indexedAt"
+
+-- name: lock_posts
+-- One pass in one order over the posts that are removed or flagged; their rows may be somebody else's.
+SELECT 1 FROM {schema}.post WHERE uri = ANY($1::text[]) ORDER BY uri FOR UPDATE
+
+-- name: flag_gates
+-- hasThreadGate and hasPostGate follow the gates' rows (DIV-11). NULL and false mean the same.
+UPDATE {schema}.post p SET "hasThreadGate" = g.thread, "hasPostGate" = g.post
+FROM (
+    SELECT p.uri,
+        CASE WHEN EXISTS (SELECT 1 FROM {schema}.thread_gate t WHERE t."postUri" = p.uri) THEN true
+             WHEN p."hasThreadGate" THEN false ELSE p."hasThreadGate" END AS thread,
+        CASE WHEN EXISTS (SELECT 1 FROM {schema}.post_gate t WHERE t."postUri" = p.uri) THEN true
+             WHEN p."hasPostGate" THEN false ELSE p."hasPostGate" END AS post
+    FROM {schema}.post p WHERE p.uri = ANY($1::text[])
+) g
+WHERE p.uri = g.uri
+    AND (p."hasThreadGate" IS DISTINCT FROM g.thread OR p."hasPostGate" IS DISTINCT FROM g.post)
+
+-- name: delete_feed_items
+-- Feed items by URI, and those of reposts older than the deletion of their post (DIV-18).
+WITH doomed AS (
+    SELECT f.uri FROM {schema}.feed_item f WHERE f.uri IN (
+        SELECT unnest($1::text[])
+        UNION
+        SELECT f.uri FROM unnest($2::text[], $3::text[]) d (post, rev)
+        JOIN {schema}.feed_item f ON f."postUri" = d.post AND f.type = 'repost'
+        JOIN {schema}.record r ON r.uri = f.uri AND r.rev COLLATE "C" < d.rev COLLATE "C"
+    ) ORDER BY f.uri FOR UPDATE
+)
+DELETE FROM {schema}.feed_item f USING doomed WHERE f.uri = doomed.uri
+
+-- name: delete_quotes
+-- Quotes by URI, and those older than the deletion of their post (DIV-18).
+WITH doomed AS (
+    SELECT q.uri FROM {schema}.quote q WHERE q.uri IN (
+        SELECT unnest($1::text[])
+        UNION
+        SELECT q.uri FROM unnest($2::text[], $3::text[]) d (post, rev)
+        JOIN {schema}.quote q ON q.subject = d.post
+        JOIN {schema}.record r ON r.uri = q.uri AND r.rev COLLATE "C" < d.rev COLLATE "C"
+    ) ORDER BY q.uri FOR UPDATE
+)
+DELETE FROM {schema}.quote q USING doomed WHERE q.uri = doomed.uri RETURNING q.subject
+
+-- name: delete_notifications
+DELETE FROM {schema}.notification WHERE "recordUri" = ANY($1::text[])
+
+-- name: insert_notifications
+-- Who muted the thread of the subject is not told (records.md 2.5).
+INSERT INTO {schema}.notification (did, "recordUri", "recordCid", author, reason, "reasonSubject", "sortAt")
+SELECT n.did, n.record, n.cid, n.author, n.reason, n.subject, least(n.at, n.or_at)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+    WITH ORDINALITY n (did, record, cid, author, reason, subject, at, or_at, thread, position)
+WHERE n.subject IS NULL OR n.subject LIKE 'did:%' OR NOT EXISTS (
+    SELECT 1 FROM {schema}.thread_mute m
+    WHERE m."mutedByDid" = n.did AND m."rootUri" = coalesce(
+        n.thread, (SELECT coalesce(p."replyRoot", p.uri) FROM {schema}.post p WHERE p.uri = n.subject)
+    )
+)
+ORDER BY n.position
+
+-- name: upsert_commits
+INSERT INTO {schema}.actor_sync AS a (did, "commitCid", "repoRev")
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+ON CONFLICT (did) DO UPDATE SET "commitCid" = excluded."commitCid", "repoRev" = excluded."repoRev"
+WHERE a."repoRev" COLLATE "C" < excluded."repoRev" COLLATE "C"
+
+-- name: count_posts
+-- The aggregates of posts move by what really changed. A key that nobody counted before us starts at nothing, not below.
+INSERT INTO {schema}.post_agg AS a (uri, "likeCount", "replyCount", "repostCount", "quoteCount")
+SELECT u.* FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+    u (uri, likes, replies, reposts, quotes)
+WHERE least(u.likes, u.replies, u.reposts, u.quotes) >= 0
+    OR EXISTS (SELECT 1 FROM {schema}.post_agg x WHERE x.uri = u.uri)
+ON CONFLICT (uri) DO UPDATE SET
+    "likeCount" = greatest(a."likeCount" + excluded."likeCount", 0),
+    "replyCount" = greatest(a."replyCount" + excluded."replyCount", 0),
+    "repostCount" = greatest(a."repostCount" + excluded."repostCount", 0),
+    "quoteCount" = greatest(a."quoteCount" + excluded."quoteCount", 0)
+
+-- name: count_profiles
+-- The same for the aggregates of accounts.
+INSERT INTO {schema}.profile_agg AS a (did, "followersCount", "followsCount", "postsCount")
+SELECT u.* FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) u (did, followers, follows, posts)
+WHERE least(u.followers, u.follows, u.posts) >= 0
+    OR EXISTS (SELECT 1 FROM {schema}.profile_agg x WHERE x.did = u.did)
+ON CONFLICT (did) DO UPDATE SET
+    "followersCount" = greatest(a."followersCount" + excluded."followersCount", 0),
+    "followsCount" = greatest(a."followsCount" + excluded."followsCount", 0),
+    "postsCount" = greatest(a."postsCount" + excluded."postsCount", 0)
+
+-- name: insert_dead_letters
+INSERT INTO indexer.dead_letter AS d
+    (stream, message_id, cause, class, sqlstate, detail, attempts, payload, first_at, last_at)
+SELECT u.*, now(), now()
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bytea[]) u
+ON CONFLICT (stream, message_id) DO UPDATE SET
+    cause = excluded.cause, class = excluded.class, sqlstate = excluded.sqlstate, detail = excluded.detail,
+    attempts = excluded.attempts, payload = excluded.payload, last_at = excluded.last_at
+
+-- name: loose_ends
+-- What transactions that did not see each other may have left, among the keys of a batch: $1 URIs of records that may
+-- be parents, $2 posts, $3 posts and posts of gates, $4 reposts, $5 quoting posts. One row per finding.
+SELECT 'gate' AS what, p.uri FROM {schema}.post p WHERE p.uri = ANY($3::text[]) AND (
+    coalesce(p."hasThreadGate", false) <> EXISTS (SELECT 1 FROM {schema}.thread_gate t WHERE t."postUri" = p.uri)
+    OR coalesce(p."hasPostGate", false) <> EXISTS (SELECT 1 FROM {schema}.post_gate t WHERE t."postUri" = p.uri))
+UNION ALL
+SELECT 'thread', c.uri FROM {schema}.post c WHERE c.uri = ANY($2::text[]) AND c."invalidReplyRoot"
+    AND EXISTS (SELECT 1 FROM {schema}.record r WHERE r.uri = c."replyParent" AND r.json <> '')
+UNION ALL
+SELECT 'thread', c.uri FROM {schema}.post c
+WHERE c."replyParent" = ANY($1::text[]) AND c."invalidReplyRoot" IS NOT NULL
+UNION ALL
+SELECT 'feed_item', f.uri FROM {schema}.feed_item f
+    JOIN {schema}.record s ON s.uri = f."postUri" AND s.json = ''
+    JOIN {schema}.record r ON r.uri = f.uri AND r.rev COLLATE "C" < s.rev COLLATE "C"
+WHERE f.uri = ANY($4::text[])
+UNION ALL
+SELECT 'quote', q.uri FROM {schema}.quote q
+    JOIN {schema}.record s ON s.uri = q.subject AND s.json = ''
+    JOIN {schema}.record r ON r.uri = q.uri AND r.rev COLLATE "C" < s.rev COLLATE "C"
+WHERE q.uri = ANY($5::text[])
+UNION ALL
+SELECT 'feed_item', f.uri FROM {schema}.record s
+    JOIN {schema}.feed_item f ON f."postUri" = s.uri AND f.type = 'repost'
+    JOIN {schema}.record r ON r.uri = f.uri AND r.rev COLLATE "C" < s.rev COLLATE "C"
+WHERE s.uri = ANY($2::text[]) AND s.json = ''
+UNION ALL
+SELECT 'quote', q.uri FROM {schema}.record s
+    JOIN {schema}.quote q ON q.subject = s.uri
+    JOIN {schema}.record r ON r.uri = q.uri AND r.rev COLLATE "C" < s.rev COLLATE "C"
+WHERE s.uri = ANY($2::text[]) AND s.json = ''
+
+-- name: replies_to_judge
+-- Replies that are invalid so far, with what their parents say; where is_post is false, their records are asked.
+SELECT c.uri, c."replyParent", c."replyRoot", p.uri IS NOT NULL AS is_post, p."invalidReplyRoot",
+    p."replyParent", p."replyRoot"
+FROM {schema}.post c LEFT JOIN {schema}.post p ON p.uri = c."replyParent"
+WHERE c.uri = ANY($1::text[]) AND c."invalidReplyRoot"
+
+-- name: flagged_children
+SELECT uri FROM {schema}.post WHERE "replyParent" = ANY($1::text[]) AND "invalidReplyRoot" IS NOT NULL
+
+-- name: clear_invalid
+-- Replies whose thread turned out to be right (DIV-12).
+UPDATE {schema}.post SET "invalidReplyRoot" = false WHERE uri = ANY($1::text[]) AND "invalidReplyRoot"
+
+-- name: drop_outlived_feed_items
+WITH doomed AS (
+    SELECT f.uri FROM {schema}.feed_item f
+        JOIN {schema}.record s ON s.uri = f."postUri" AND s.json = ''
+        JOIN {schema}.record r ON r.uri = f.uri AND r.rev COLLATE "C" < s.rev COLLATE "C"
+    WHERE f.uri = ANY($1::text[]) ORDER BY f.uri FOR UPDATE OF f
+)
+DELETE FROM {schema}.feed_item f USING doomed WHERE f.uri = doomed.uri
+
+-- name: drop_outlived_quotes
+WITH doomed AS (
+    SELECT q.uri FROM {schema}.quote q
+        JOIN {schema}.record s ON s.uri = q.subject AND s.json = ''
+        JOIN {schema}.record r ON r.uri = q.uri AND r.rev COLLATE "C" < s.rev COLLATE "C"
+    WHERE q.uri = ANY($1::text[]) ORDER BY q.uri FOR UPDATE OF q
+)
+DELETE FROM {schema}.quote q USING doomed WHERE q.uri = doomed.uri RETURNING q.subject

@@ -1,0 +1,212 @@
+"""What a batch has to know before it can be folded, read in a fixed number of statements."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from indexer import aturi
+from indexer._native import Event, decode_records
+from indexer.database import Connection
+from indexer.notifications import Notifications, speaks
+from indexer.records import RECORDS
+from indexer.records._spec import Key, RecordType, StoredVersion, Version
+from indexer.records.post.gates import THREAD_GATE, ask_for_rules, mentioned, thread_gate_of
+from indexer.records.post.notices import REPLY_DEPTH
+from indexer.records.post.threads import reply_of
+from indexer.sink.statements import Statements
+from indexer.world import Descendant, Post, Stored, World
+
+POST = "app.bsky.feed.post"
+
+
+class Widen(Exception):
+    """The batch touches records beside its own (duplicates of them): they have to be locked with the others."""
+
+    def __init__(self, uris: set[str]) -> None:
+        super().__init__(f"{len(uris)} more records")
+        self.uris = uris
+
+
+class Reads:
+    """One batch's reading, in the transaction that will write it."""
+
+    def __init__(
+        self, connection: Connection, statements: Statements, world: World, events: Sequence[Event], *, careful: bool
+    ) -> None:
+        self.connection = connection
+        self.statements = statements
+        self.world = world
+        self.careful = careful
+        """Expect rows without a `record` row, which other writers may have left."""
+        self.events = [(event, kind) for event in events if (kind := RECORDS.get(event.collection or "")) is not None]
+
+    async def all(self, also: set[str], notifications: Notifications, *, backfill: bool) -> World:
+        """Fill the world. Raises `Widen` when records beside `also` and the batch's own must be locked, too."""
+        world = self.world
+        own = {cast(str, event.uri) for event, _ in self.events}
+        locked = own | also
+        for uri, rev, cid, indexed_at in await self._fetch("lock_records", sorted(locked)):
+            world.records[uri] = Stored(rev, cid, indexed_at, stored=True)
+        keys: dict[str, dict[Key, str | None]] = {}
+        known: dict[str, set[str]] = {}
+        questions = world.questions
+        gates: dict[str, list[Version]] = {}
+        replies: list[Version] = []
+        for event, kind in self.events:
+            uri = cast(str, event.uri)
+            stored = world.records.get(uri)
+            if stored is not None and stored.rev > (event.rev or ""):
+                continue
+            if kind.duplicate_key is not None and (stored is not None or self.careful):
+                known.setdefault(kind.collection, set()).add(uri)
+            if event.kind == "delete":
+                continue
+            version = cast(Version, event)
+            if kind.duplicate_key is not None:
+                askers = keys.setdefault(kind.collection, {})
+                key = kind.duplicate_key(version)
+                askers[key] = uri if askers.get(key, uri) == uri else None
+            elif kind.asks is not None:
+                is_backfill = backfill if event.backfill is None else event.backfill
+                questions.tells = speaks(notifications, event.kind, is_backfill=is_backfill)
+                kind.asks(version, questions)
+                replies.append(version)
+            elif kind.collection == THREAD_GATE:
+                gates.setdefault(uri, []).append(version)
+        for uri in also:
+            known.setdefault(aturi.parse(uri).collection, set()).add(uri)
+        await self._groups(keys, known, locked, also)
+        if replies:
+            await self._threads(replies, gates, deep=notifications != "off")
+        return world
+
+    async def _groups(
+        self, keys: dict[str, dict[Key, str | None]], known: dict[str, set[str]], locked: set[str], also: set[str]
+    ) -> None:
+        """Which records are indexed under which duplicate key, and which are known duplicates of them.
+
+        `keys` names per key the one record of the batch that has it, None where there are several.
+        """
+        world = self.world
+        contested = set(also)
+        indexed: dict[str, tuple[RecordType, Key]] = {}
+        for kind in RECORDS.values():
+            if kind.duplicate_key is None:
+                continue
+            table, columns = kind.tables[0], kind.key_columns
+            if wanted := sorted(keys.get(kind.collection, ())):
+                sql = self.statements.rows_of_keys(table, columns)
+                for uri, *key in await self.connection.fetch(sql, *(list(c) for c in zip(*wanted, strict=True))):
+                    indexed[uri] = kind, tuple(key)
+                    if keys[kind.collection][tuple(key)] != uri:
+                        contested.add(uri)
+            if uris := sorted(known.get(kind.collection, ())):
+                sql = self.statements.keys_of_rows(table, columns)
+                for uri, *key in await self.connection.fetch(sql, uris):
+                    indexed[uri] = kind, tuple(key)
+        related = set(indexed).union(*known.values()) if known else set(indexed)
+        if not related:
+            return
+        for _ in range(2):  # from duplicates to what they point at, from there to the other duplicates
+            for uri, of in await self._fetch("duplicates_of_records", sorted(related)):
+                world.duplicates[uri] = of
+                related |= {uri, of}
+            if not world.duplicates:
+                break
+        if not related <= locked:
+            raise Widen(related - locked)
+        await self._read_back(contested.union(world.duplicates, world.duplicates.values()))
+        for uri in related:
+            self._join(uri, indexed)
+
+    def _join(self, uri: str, indexed: dict[str, tuple[RecordType, Key]]) -> None:
+        world = self.world
+        version = world.versions.get(uri)
+        if uri in indexed:
+            kind, key = indexed[uri]
+            group = world.group(kind.collection, key)
+            group.indexed = uri
+        elif uri in world.duplicates and version is not None:
+            kind = RECORDS[aturi.parse(uri).collection]
+            assert kind.duplicate_key is not None
+            group = world.group(kind.collection, kind.duplicate_key(version))
+        else:
+            return
+        if world.is_live(uri):
+            group.revs[uri] = world.records[uri].rev
+            world.group_of[uri] = group
+
+    async def _read_back(self, uris: set[str]) -> None:
+        """The stored versions of records that may become indexed. What does not validate any more never will."""
+        rows = await self._fetch("record_json", sorted(uris)) if uris else []
+        records = decode_records([(aturi.parse(uri).collection, json) for uri, json in rows])
+        for (uri, _), record in zip(rows, records, strict=True):
+            if record is not None:
+                parts = aturi.parse(uri)
+                stored = self.world.records[uri]
+                self.world.versions[uri] = StoredVersion(
+                    uri,
+                    parts.authority,
+                    parts.rkey,
+                    stored.cid,
+                    stored.indexed_at,
+                    record.value,
+                    record.created_at,
+                    record.description_facets,
+                )
+
+    async def _threads(self, replies: list[Version], gates: dict[str, list[Version]], *, deep: bool) -> None:
+        world, questions = self.world, self.world.questions
+        if questions.parents:
+            await self._ancestors(REPLY_DEPTH - 1 if deep else 1)
+        if wanted := sorted(questions.thread_gates | questions.post_gates):
+            rows = await self._fetch("record_json", wanted)
+            records = decode_records([(aturi.parse(uri).collection, json) for uri, json in rows])
+            for (uri, _), record in zip(rows, records, strict=True):
+                if record is not None:
+                    into = world.thread_gates if f"/{THREAD_GATE}/" in uri else world.post_gates
+                    into[uri] = record.value
+        self._ask_by_gates(replies, gates)
+        for table, keys in questions.pairs.items():
+            kind = RECORDS["app.bsky.graph.follow" if table == "follow" else "app.bsky.graph.listitem"]
+            sql = self.statements.rows_of_keys(kind.tables[0], kind.key_columns)
+            found = await self.connection.fetch(sql, *(list(c) for c in zip(*sorted(keys), strict=True)))
+            world.pairs[table] = {tuple(key) for _, *key in found}
+        if questions.mentions:
+            rows = await self._fetch("record_json", sorted(questions.mentions))
+            records = decode_records([(POST, json) for _, json in rows])
+            for (uri, _), record in zip(rows, records, strict=True):
+                world.mentions[uri] = mentioned(record.value) if record is not None else set()
+        if questions.descendants:
+            for top, *row in await self._fetch("descendants", sorted(questions.descendants)):
+                world.descendants.setdefault(top, []).append(Descendant(*row))
+
+    def _ask_by_gates(self, replies: list[Version], gates: dict[str, list[Version]]) -> None:
+        """What the gates of these threads need to know: those that are there and those that this batch brings."""
+        world, questions = self.world, self.world.questions
+        for version in replies:
+            reply = version.value.get("reply")
+            root = reply["root"]["uri"] if reply else version.uri
+            gate_uri = thread_gate_of(root)
+            if gate_uri is None:
+                continue
+            values = [brought.value for brought in gates.get(gate_uri, ())]
+            if gate_uri in world.thread_gates:
+                values.append(world.thread_gates[gate_uri])
+            for value in values:
+                if reply:
+                    ask_for_rules(version.creator, root, value, questions)
+                if value.get("hiddenReplies"):
+                    questions.descendants.add(version.uri)
+
+    async def _ancestors(self, height: int) -> None:
+        world = self.world
+        parents = world.questions.parents
+        for uri, parent, root, invalid in await self._fetch("ancestors", sorted(parents), height):
+            world.posts[uri] = Post(uri, parent, root, invalid)
+        if others := sorted(parents - world.posts.keys()):
+            for uri, json in await self._fetch("record_json", others):
+                world.other_parents[uri] = reply_of(json)
+
+    async def _fetch(self, name: str, *arguments: object) -> list[tuple[Any, ...]]:
+        return cast("list[tuple[Any, ...]]", await self.connection.fetch(self.statements[name], *arguments))
+

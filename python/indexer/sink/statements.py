@@ -1,0 +1,87 @@
+"""The text of every statement: written by hand in `queries.sql`, generated for the tables of records."""
+
+from importlib.resources import files
+
+from indexer.records._spec import Key, Table
+
+STATEMENT_TIMEOUT_MS = 60_000
+"""No statement runs longer. The longest honest one removes the reposts' feed items of a post that many reposted."""
+LOCK_TIMEOUT_MS = 20_000
+"""Longer than a batch of a neighbour; what waits longer rolls back and tries again."""
+
+_SQL_TYPES = {"text": "text", "jsonb": "text", "boolean": "boolean"}
+
+
+class Statements:
+    """Statements with the AppView's schema filled in, by name (`queries.sql`) and by table."""
+
+    def __init__(self, schema: str) -> None:
+        self.schema = '"' + schema.replace('"', '""') + '"'
+        text = files("indexer.sink").joinpath("queries.sql").read_text(encoding="utf-8")
+        self._named = {
+            name: self._fill(body)
+            for name, _, body in (part.partition("\n") for part in text.split("-- name: ")[1:])
+        }
+        self._inserts: dict[str, str] = {}
+
+    def _fill(self, body: str) -> str:
+        lines = [line for line in body.splitlines() if not line.startswith("--")]
+        return (
+            "\n".join(lines)
+            .strip()
+            .replace("{schema}", self.schema)
+            .replace("{statement_timeout_ms}", str(STATEMENT_TIMEOUT_MS))
+            .replace("{lock_timeout_ms}", str(LOCK_TIMEOUT_MS))
+        )
+
+    def __getitem__(self, name: str) -> str:
+        return self._named[name]
+
+    def insert(self, table: Table) -> str:
+        """Insert rows given as one array per column; a row that collides with another is left out."""
+        known = self._inserts.get(table.name)
+        if known is None:
+            known = self._inserts[table.name] = self._insert(table)
+        return known
+
+    def _insert(self, table: Table) -> str:
+        names = [f'"{name}"' for name in (*table.columns, *(name for name, _ in table.computed))]
+        arrays = [f"${n}::{_SQL_TYPES[kind]}[]" for n, kind in enumerate(table.columns.values(), 1)]
+        values = [f'u."{name}"' + ("::jsonb" if kind == "jsonb" else "") for name, kind in table.columns.items()]
+        values += [sql.replace("{schema}", self.schema) for _, sql in table.computed]
+        columns = ", ".join(f'"{name}"' for name in table.columns)
+        return (
+            f"INSERT INTO {self.schema}.\"{table.name}\" ({', '.join(names)})\n"
+            f"SELECT {', '.join(values)} FROM unnest({', '.join(arrays)}) u ({columns})\n"
+            "ON CONFLICT DO NOTHING"
+        )
+
+    def delete(self, table: Table) -> str:
+        """Delete the rows of records; returns what the counters of the table look at, in the order of `counted`."""
+        returning = ", ".join(f'"{name}"' for name in counted(table)) or "1"
+        return (
+            f'DELETE FROM {self.schema}."{table.name}" WHERE "{table.owner}" = ANY($1::text[]) RETURNING {returning}'
+        )
+
+    def keys_of_rows(self, table: Table, columns: Key) -> str:
+        """URI and key columns of rows by their URI."""
+        return f'SELECT uri, {_list(columns)} FROM {self.schema}."{table.name}" WHERE uri = ANY($1::text[])'
+
+    def rows_of_keys(self, table: Table, columns: Key) -> str:
+        """URI and key columns of rows by their (unique) key."""
+        arrays = ", ".join(f"${n}::text[]" for n, _ in enumerate(columns, 1))
+        match = " AND ".join(f't."{column}" = k."{column}"' for column in columns)
+        return (
+            f"SELECT t.uri, {_list(columns, 't.')} FROM unnest({arrays}) k ({_list(columns)})\n"
+            f'JOIN {self.schema}."{table.name}" t ON {match}'
+        )
+
+
+def counted(table: Table) -> Key:
+    """The columns that decide what a row counts for."""
+    names = [name for counter in table.counters for name in (counter.by, counter.unless) if name is not None]
+    return tuple(dict.fromkeys(names))
+
+
+def _list(columns: Key, prefix: str = "") -> str:
+    return ", ".join(f'{prefix}"{column}"' for column in columns)

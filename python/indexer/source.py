@@ -1,0 +1,124 @@
+"""Step 1 and the last: messages of one stream through a consumer group, and their acknowledgement (streams.md 1, 2)."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+log = structlog.get_logger()
+
+BLOCK_MS = 1_000
+"""How long a read waits for news; well below the client's socket timeout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An entry of a stream."""
+
+    id: bytes
+    payload: bytes | None
+    """None where the entry has no field `event`, or its body is gone."""
+    vanished: bool = False
+    """Whether the entry was deleted while it was pending."""
+
+    @property
+    def ms(self) -> int:
+        """The time in the entry's id, in milliseconds since the epoch."""
+        return int(self.id.partition(b"-")[0])
+
+
+class Source:
+    """One stream, read as one consumer of one group, over a connection of its own because reads block."""
+
+    def __init__(self, redis: "Redis", stream: str, group: str, consumer: str, count: int) -> None:
+        self._redis = redis
+        self.stream = stream
+        self.group = group
+        self.consumer = consumer
+        self.count = count
+
+    async def ensure_group(self) -> None:
+        """Create the group where it is missing, at the oldest entry (streams.md 1).
+
+        A full Redis refuses the command even where the group exists; the consumer is the one who can make room.
+        """
+        try:
+            await self._redis.xgroup_create(self.stream, self.group, id="0", mkstream=True)
+        except ResponseError as error:
+            text = str(error)
+            if text.startswith("BUSYGROUP"):
+                return
+            if "OOM" not in text or not await self._has_group():
+                raise
+            log.warning("redis_full", stream=self.stream, group=self.group)
+
+    async def _has_group(self) -> bool:
+        groups = await self._redis.xinfo_groups(self.stream)
+        return any(group["name"] == self.group.encode() for group in groups)
+
+    async def own_pending(self) -> AsyncIterator[list[Message]]:
+        """What was delivered to this consumer before it started, in pages, up to the newest entry pending then."""
+        newest = await self._redis.xpending_range(
+            self.stream, self.group, min="-", max="+", count=1, consumername=self.consumer
+        )
+        if not newest:
+            return
+        cursor: bytes = b"0"
+        end = await self._newest_pending()
+        while True:
+            page = await self._read(cursor, block_ms=None)
+            page = [message for message in page if _position(message.id) <= _position(end)]
+            if not page:
+                return
+            yield page
+            cursor = page[-1].id
+
+    async def _newest_pending(self) -> bytes:
+        """The greatest id pending for this consumer (there is one)."""
+        low, newest = "-", b"0"
+        while True:
+            page = await self._redis.xpending_range(
+                self.stream, self.group, min=low, max="+", count=10_000, consumername=self.consumer
+            )
+            if not page:
+                return newest
+            newest = page[-1]["message_id"]
+            low = f"({newest.decode()}"
+
+    async def new(self, block_ms: int = BLOCK_MS) -> list[Message]:
+        """Entries that nobody was given yet; an empty list when none came in time."""
+        return await self._read(b">", block_ms=block_ms)
+
+    async def _read(self, cursor: bytes, block_ms: int | None) -> list[Message]:
+        reply: Any = await self._redis.xreadgroup(
+            self.group, self.consumer, {self.stream: cursor}, count=self.count, block=block_ms
+        )
+        return [_message(id_, fields) for _, entries in reply for id_, fields in entries]
+
+    async def settle(self, ids: Sequence[bytes]) -> None:
+        """Acknowledge and delete; not in MULTI, which a full Redis refuses (streams.md 7). Replies are looked at."""
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.xack(self.stream, self.group, *ids)
+            pipeline.xdel(self.stream, *ids)
+            await pipeline.execute(raise_on_error=True)
+
+    async def pending(self) -> int:
+        """How many entries this consumer holds."""
+        rows = await self._redis.xpending_range(
+            self.stream, self.group, min="-", max="+", count=1, consumername=self.consumer
+        )
+        return len(rows)
+
+
+def _message(id_: bytes, fields: dict[bytes, bytes] | None) -> Message:
+    if not fields:
+        return Message(id_, None, vanished=True)
+    return Message(id_, fields.get(b"event"))
+
+
+def _position(id_: bytes) -> tuple[int, int]:
+    ms, _, sequence = id_.partition(b"-")
+    return int(ms), int(sequence or 0)

@@ -1,0 +1,39 @@
+//! Stream messages of a Bluesky-compatible AppView, from bytes to values that PostgreSQL accepts.
+//!
+//! [`Decoder`] is the way in: one payload becomes one [`Outcome`], whatever its bytes are. Nothing here knows Python,
+//! databases or Redis. Section names in comments ("records.md 3.1") refer to the specification of the reference's behaviour.
+
+#![forbid(unsafe_code)]
+
+mod account;
+mod at_uri;
+pub mod cid;
+mod data_model;
+mod decoder;
+mod envelope;
+pub mod formats;
+mod graphemes;
+mod integer_keys;
+mod json;
+mod lexicon;
+mod number;
+mod print;
+mod record;
+mod reject;
+mod scan;
+mod text;
+mod tid;
+pub mod timestamp;
+mod value;
+
+pub use bumpalo::Bump as Arena;
+
+pub use decoder::Decoder;
+pub use envelope::{Backfill, Event, Kind, Outcome, RecordEvent};
+pub use json::{JsonFault, MAX_DEPTH};
+pub use lexicon::{COLLECTIONS, collection_named};
+pub use print::print;
+pub use record::Body;
+pub use reject::{Ignored, Reason, Reject};
+pub use text::{Text, sanitize, sanitize_bytes, sanitize_utf16};
+pub use value::{Blob, Member, Value};

@@ -1,0 +1,148 @@
+//! The properties of an object as JavaScript has them.
+
+use crate::value::Member;
+
+/// Above this many members duplicates are found by sorting instead of comparing each with each.
+const FEW: usize = 16;
+/// The largest canonical integer key that is an array index (ECMA-262 6.1.7): 2^32 - 2.
+const MAX_INDEX: u64 = 4_294_967_294;
+
+/// Brings the members from `start` on into JavaScript's form: of equal keys the first keeps its place and takes the last
+/// one's value, and keys that are array indexes come first, ascending.
+pub(crate) fn settle(members: &mut Vec<Member<'_>>, start: usize) {
+    let count = members.len() - start;
+    if count > 1 {
+        let own = &mut members[start..];
+        let has_duplicates = if count <= FEW {
+            has_equal_pair(own)
+        } else {
+            has_equal_neighbours(&sorted(own), own)
+        };
+        if has_duplicates {
+            merge_duplicates(members, start);
+        }
+        let own = &mut members[start..];
+        if own.iter().any(|member| index(member).is_some()) {
+            own.sort_by_cached_key(|member| index(member).unwrap_or(u64::MAX));
+        }
+    }
+}
+
+fn has_equal_pair(members: &[Member<'_>]) -> bool {
+    members.iter().enumerate().any(|(place, member)| {
+        members[..place]
+            .iter()
+            .any(|earlier| earlier.key == member.key)
+    })
+}
+
+/// Places of the members ordered by key, equal keys by place.
+fn sorted(members: &[Member<'_>]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..members.len()).collect();
+    places.sort_by(|left, right| {
+        let (left, right) = (members[*left].key, members[*right].key);
+        (left.as_str(), left.lone()).cmp(&(right.as_str(), right.lone()))
+    });
+    places
+}
+
+fn has_equal_neighbours(places: &[usize], members: &[Member<'_>]) -> bool {
+    places
+        .windows(2)
+        .any(|pair| members[pair[0]].key == members[pair[1]].key)
+}
+
+fn merge_duplicates(members: &mut Vec<Member<'_>>, start: usize) {
+    let own = &mut members[start..];
+    let mut is_first = vec![true; own.len()];
+    for equal in sorted(own).chunk_by(|left, right| own[*left].key == own[*right].key) {
+        if let [first, .., last] = equal {
+            (is_first[*first], own[*first].value) = (true, own[*last].value);
+            for other in &equal[1..] {
+                is_first[*other] = false;
+            }
+        }
+    }
+    let mut is_first = is_first.into_iter();
+    let mut place = 0;
+    members.retain(|_| {
+        place += 1;
+        place <= start || is_first.next().unwrap_or(true)
+    });
+}
+
+/// The number of a key that is an array index in canonical spelling.
+fn index(member: &Member<'_>) -> Option<u64> {
+    let text = member.key.as_str();
+    let is_canonical = text.len() <= 10
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && (text == "0" || !text.starts_with('0'));
+    is_canonical
+        .then(|| text.parse().ok())
+        .flatten()
+        .filter(|number| *number <= MAX_INDEX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Text;
+    use crate::value::Value;
+
+    /// The settled keys with the place each value came from.
+    fn settled(keys: &[&str]) -> Vec<(String, usize)> {
+        let first = Member {
+            key: Text::Plain("before"),
+            value: Value::Null,
+        };
+        let mut members = vec![first];
+        let places: Vec<String> = (0..keys.len()).map(|place| place.to_string()).collect();
+        for (key, place) in keys.iter().zip(&places) {
+            members.push(Member {
+                key: Text::Plain(key),
+                value: Value::Bytes(place),
+            });
+        }
+        settle(&mut members, 1);
+        assert!(members[0].key == *"before");
+        members[1..]
+            .iter()
+            .map(|member| {
+                let Value::Bytes(place) = member.value else {
+                    unreachable!()
+                };
+                (member.key.as_str().to_owned(), place.parse().unwrap())
+            })
+            .collect()
+    }
+
+    fn pairs(expected: &[(&str, usize)]) -> Vec<(String, usize)> {
+        expected.iter().map(|(key, place)| ((*key).to_owned(), *place)).collect()
+    }
+
+    #[test]
+    fn a_repeated_key_keeps_its_first_place_and_takes_the_last_value() {
+        assert_eq!(settled(&["a", "b", "a", "c", "a", "b"]), pairs(&[("a", 4), ("b", 5), ("c", 3)]));
+    }
+
+    #[test]
+    fn many_members_settle_like_few() {
+        let keys: Vec<String> = (0..40).map(|number| format!("k{}", number % 30)).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let result = settled(&keys);
+        assert_eq!(result.len(), 30);
+        assert_eq!(result[3], ("k3".to_owned(), 33));
+        assert_eq!(result[12], ("k12".to_owned(), 12));
+    }
+
+    #[test]
+    fn array_indexes_come_first_in_their_order() {
+        assert_eq!(
+            settled(&["b", "10", "2", "a", "01", "-1", "4294967294", "4294967295", "0", "1.0"]),
+            pairs(&[
+                ("0", 8), ("2", 2), ("10", 1), ("4294967294", 6),
+                ("b", 0), ("a", 3), ("01", 4), ("-1", 5), ("4294967295", 7), ("1.0", 9),
+            ])
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! Search for the end of a run of plain characters, eight bytes at a time.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Index of the first quote, backslash or control character at or after `from`; the length if there is none.
+pub(crate) fn plain_end(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let found = special(u64::from_le_bytes(*chunk));
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(|byte| !is_special(*byte)) {
+        at += 1;
+    }
+    at
+}
+
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// The high bit of the lowest special byte is set; bits above it mean nothing (a borrow may have set them).
+fn special(word: u64) -> u64 {
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let is_quote = quote.wrapping_sub(ONES) & !quote;
+    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
+    let is_control = word.wrapping_sub(ONES * 0x20) & !word;
+    (is_quote | is_backslash | is_control) & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_the_plain_loop_finds() {
+        for byte in 0..=255u8 {
+            for place in 0..20 {
+                for length in [place + 1, 17, 24] {
+                    let mut bytes = vec![b'a'; length.max(place + 1)];
+                    bytes[place] = byte;
+                    let expected = bytes.iter().position(|byte| is_special(*byte));
+                    assert_eq!(plain_end(&bytes, 0), expected.unwrap_or(bytes.len()), "{bytes:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn starts_where_told() {
+        assert_eq!(plain_end(b"\"abc\"", 1), 4);
+        assert_eq!(plain_end(b"abc", 3), 3);
+    }
+}
