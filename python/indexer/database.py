@@ -14,7 +14,7 @@ else:  # generic for the type checker only
 APPLICATION = "indexer"
 
 
-async def _no_reset(_connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+async def _no_reset(_connection: object) -> None:
     """No transaction of ours leaves anything in the session."""
 
 

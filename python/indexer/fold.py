@@ -150,9 +150,7 @@ def _replace(
         world.tell(record_type.farewell(uri, version.creator, old_cid, left.key, world.now))
 
 
-def _remove(
-    uri: str, old_cid: str, record_type: RecordType, position: int, world: World, *, tells: bool
-) -> None:
+def _remove(uri: str, old_cid: str, record_type: RecordType, position: int, world: World, *, tells: bool) -> None:
     left = world.group_of.pop(uri, None)
     was_indexed = record_type.duplicate_key is None or (left is not None and left.indexed == uri)
     if left is not None:

@@ -1,5 +1,6 @@
 """A consumer's name belongs to one process: a lease in schema `indexer`, because a full Redis must not make the living
-look dead (interface.md, INDEXER_CONSUMER)."""
+look dead (interface.md, INDEXER_CONSUMER).
+"""
 
 import asyncio
 import os

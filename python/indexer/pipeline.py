@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from indexer._native import Event, Reject, decode_events
 from indexer.lane_metrics import LaneMetrics, Tally
-from indexer.sink.commit import Entry, Halted, Sink
+from indexer.sink.commit import Entry, HaltedError, Sink
 from indexer.sink.writer import DeadLetter
 from indexer.source import BLOCK_MS, Message, Source
 
@@ -92,7 +92,7 @@ class Lane:
             while (batch := await batches.get()) is not None:
                 await self._batch(batch)
             await reader
-        except Halted as fault:
+        except HaltedError as fault:
             self.halted = str(fault)
             log.error("lane_halted", stream=self.source.stream, error=fault.__cause__ or fault)
         finally:
@@ -163,15 +163,15 @@ class Lane:
                 await self._recover(error)
 
     async def _recover(self, error: Exception) -> None:
-        """Wait for a Redis that is away, and make a lost group again. Raises `Halted` on what no waiting changes."""
+        """Wait for a Redis that is away, make a lost group again. `HaltedError` on what no waiting changes."""
         if isinstance(error, ResponseError):
             if str(error).startswith("NOGROUP"):
                 log.error("group_lost", stream=self.source.stream, group=self.source.group)
                 await self._patiently(self.source.ensure_group)
                 return
             if not str(error).startswith(PASSING):
-                raise Halted(f"Redis refuses: {error}") from error
+                raise HaltedError(f"Redis refuses: {error}") from error
         if not self.waiting:
             log.warning("redis_away", stream=self.source.stream, error=error)
         self.waiting = True
-        await asyncio.sleep(random.uniform(0.2, 1))  # noqa: S311 - jitter, no secret
+        await asyncio.sleep(random.uniform(0.2, 1))

@@ -230,4 +230,3 @@ async def _quietly(work: Callable[[], Awaitable[None]]) -> None:
     """Tidying up on the way out: what fails now heals by itself."""
     with contextlib.suppress(Exception):
         await asyncio.wait_for(work(), 5)
-

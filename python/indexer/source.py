@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -78,14 +78,15 @@ class Source:
 
     async def _newest_pending(self) -> bytes:
         """The greatest id pending for this consumer (there is one)."""
-        low, newest = "-", b"0"
+        low: str = "-"
+        newest = b"0"
         while True:
             page = await self._redis.xpending_range(
                 self.stream, self.group, min=low, max="+", count=10_000, consumername=self.consumer
             )
             if not page:
                 return newest
-            newest = page[-1]["message_id"]
+            newest = cast(bytes, page[-1]["message_id"])
             low = f"({newest.decode()}"
 
     async def new(self, block_ms: int = BLOCK_MS) -> list[Message]:

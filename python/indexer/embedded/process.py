@@ -146,27 +146,32 @@ def way_and_programs(programs: Path, folder: Folder) -> tuple[str, Path]:
         way, where = prepare()
         user = pwd.getpwnam("nobody") if way == "nobody" else pwd.getpwuid(0)
         os.chown(folder.path, user.pw_uid, user.pw_gid)
-        probe = Child([where / "postgres", "--version"], folder, way, signal.SIGKILL)
-        if probe.finish() == 0:
+        probes = [Child([where / name, "--version"], folder, way, signal.SIGKILL) for name in ("postgres", "initdb")]
+        if [probe.finish() for probe in probes] == [0, 0]:
             return way, where
     raise ConfigError(
         "PostgreSQL cannot be started by root",
-        f"it refuses to run as root, and no other way is open here: {probe.tail()}",
+        f"it refuses to run as root, and no other way is open here: {probes[0].tail()}",
         "run this as another user, or use a server of your own",
     )
 
 
 def _copied(programs: Path, folder: Folder) -> Path:
-    """A copy of the installation that `programs` is part of, where that is a folder of its own (a wheel's)."""
-    whole = programs.parent
-    if not (whole / "share").is_dir() or not (whole / "lib").is_dir() or whole == Path("/usr"):
+    """A copy of the installation that `programs` is part of, where that is a folder of its own, such as a wheel's.
+
+    A wheel has the libraries that came with it in `<package>.libs` beside the package, and finds them by that place.
+    """
+    whole, package = programs.parent, programs.parent.parent
+    if whole == Path("/usr") or not all((whole / part).is_dir() for part in ("share", "lib")):
         return programs
-    copy = folder.path / "postgresql"
-    shutil.copytree(whole, copy, symlinks=True, dirs_exist_ok=True)
+    copy = folder.path / "copy"
+    for source in (whole, package.with_name(f"{package.name}.libs")):
+        if source.is_dir():
+            shutil.copytree(source, copy / source.relative_to(package.parent), symlinks=True)
     for part in (copy, *copy.rglob("*")):
         if not part.is_symlink():
             part.chmod(0o755)
-    return copy / programs.name
+    return copy / programs.relative_to(package.parent)
 
 
 @contextlib.contextmanager

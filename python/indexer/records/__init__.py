@@ -1,48 +1,32 @@
-"""The record types: one file each, one line here."""
+"""The record types: a file each, a line each."""
 
-from indexer.records import (
-    block,
-    chat_declaration,
-    follow,
-    generator,
-    labeler,
-    like,
-    list,
-    listblock,
-    listitem,
-    notification_declaration,
-    post,
-    postgate,
-    profile,
-    repost,
-    starterpack,
-    status,
-    threadgate,
-    verification,
-)
+from importlib import import_module
+from typing import cast
+
 from indexer.records._spec import RecordType
 
-RECORDS: dict[str, RecordType] = {
-    module.RECORD.collection: module.RECORD
-    for module in (
-        block,
-        chat_declaration,
-        follow,
-        generator,
-        labeler,
-        like,
-        list,
-        listblock,
-        listitem,
-        notification_declaration,
-        post,
-        postgate,
-        profile,
-        repost,
-        starterpack,
-        status,
-        threadgate,
-        verification,
-    )
-}
+_FILES = (
+    "block",
+    "chat_declaration",
+    "follow",
+    "generator",
+    "graph_list",
+    "labeler",
+    "like",
+    "listblock",
+    "listitem",
+    "notification_declaration",
+    "post",
+    "postgate",
+    "profile",
+    "repost",
+    "starterpack",
+    "status",
+    "threadgate",
+    "verification",
+)
+
+_TYPES = [cast(RecordType, import_module(f"{__name__}.{name}").RECORD) for name in _FILES]
+
+RECORDS: dict[str, RecordType] = {record_type.collection: record_type for record_type in _TYPES}
 """Every record type by its collection."""

@@ -11,6 +11,6 @@ FEED_ITEM = Table(
 
 
 def feed_item(version: Version, kind: Literal["post", "repost"], post_uri: str) -> Row:
-    """sortAt is written here, not generated: the lesser of createdAt and the event's time, as texts."""
+    """SortAt is written here, not generated: the lesser of createdAt and the event's time, as texts."""
     sort_at = min(version.created_at or version.time, version.time)
     return version.uri, version.cid, kind, post_uri, version.creator, sort_at

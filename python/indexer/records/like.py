@@ -3,8 +3,19 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.records._spec import COMMON, DATES, TEXT, Counter, Key, Notice, RecordType, Row, Table, Version, common, dates
 from indexer.records._engagement import engagement_notices, engagement_row
+from indexer.records._spec import (
+    COMMON,
+    DATES,
+    TEXT,
+    Counter,
+    Key,
+    Notice,
+    RecordType,
+    Row,
+    Table,
+    Version,
+)
 
 if TYPE_CHECKING:
     from indexer.world import World

@@ -25,7 +25,7 @@ PROFILE = Table(
 
 
 def rows(version: Version, world: "World") -> Iterable[tuple[Table, Row]]:
-    """createdAt is the given text, not normalized; without one it is the time of processing."""
+    """CreatedAt is the given text, not normalized; without one it is the time of processing."""
     if version.rkey != "self":
         return
     value = version.value

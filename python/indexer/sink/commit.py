@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from indexer.fold import Folded, fold
 from indexer.notifications import Notifications
 from indexer.sink.derive import DerivedKeys, derive_again
 from indexer.sink.faults import FaultClass, fault_class, sqlstate_of
-from indexer.sink.reads import Reads, Widen
+from indexer.sink.reads import Reads, WidenError
 from indexer.sink.statements import Statements
 from indexer.sink.writer import DeadLetter, Writer
 from indexer.world import World
@@ -28,7 +28,7 @@ LONGEST_WAIT_S = 5.0
 """Between two tries while a server is away: short enough to be back at work when it is."""
 
 
-class Halted(Exception):
+class HaltedError(Exception):
     """The lane must stop: going on would lose messages or write nonsense. Nothing was acknowledged."""
 
 
@@ -55,7 +55,7 @@ class Outcome:
     transactions: int = 0
     derived: int = 0
     """Loose ends that the second run found."""
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Time by stage."""
 
 
@@ -83,7 +83,7 @@ class Sink:
     async def commit(self, entries: Sequence[Entry], letters: Sequence[DeadLetter]) -> Outcome:
         """Write a batch and its dead letters; returns when everything is committed and derived again.
 
-        Waits for servers that are away and for locks, for as long as it takes. Raises `Halted` on faults that no
+        Waits for servers that are away and for locks, for as long as it takes. Raises `HaltedError` on faults that no
         waiting mends.
         """
         outcome = Outcome()
@@ -105,7 +105,7 @@ class Sink:
                 kind = fault_class(error)
                 outcome.retries[kind] += 1
                 if kind == "programming" or (kind == "data" and not entries):
-                    raise Halted(f"{type(error).__name__}: {error}") from error
+                    raise HaltedError(f"{type(error).__name__}: {error}") from error
                 if kind == "data":
                     attempts += 1
                     if len(entries) > 1:
@@ -132,7 +132,7 @@ class Sink:
                 try:
                     folded, writer = await self._once(connection, events, letters, also, outcome, careful=careful)
                     break
-                except Widen as more:
+                except WidenError as more:
                     await connection.execute("ROLLBACK")
                     also |= more.uris
                 except BaseException:
@@ -190,7 +190,7 @@ class Sink:
                 kind = fault_class(error)
                 outcome.retries[kind] += 1
                 if kind in ("programming", "data"):
-                    raise Halted(f"{type(error).__name__}: {error}") from error
+                    raise HaltedError(f"{type(error).__name__}: {error}") from error
                 tries += 1
                 await self._pause(kind, tries, error)
 
@@ -202,7 +202,7 @@ class Sink:
             log.warning("database_away", stream=self._stream, error=error)
         elif kind == "contention" and tries % 20 == 0:
             log.warning("contention", stream=self._stream, tries=tries, error=error)
-        await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 - jitter, no secret
+        await asyncio.sleep(longest * random.uniform(0.5, 1))
 
     def _refused(self, entry: Entry, error: BaseException, attempts: int) -> DeadLetter:
         sqlstate = sqlstate_of(error)

@@ -1,10 +1,14 @@
 """How far the aggregates move: by the rows that were really inserted and deleted (design.md, `delta`)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import Any
 
 from indexer.database import Connection
 from indexer.records._spec import Row, Table
 from indexer.sink.statements import Statements, counted
+
+Fetched = Any
+"""A row by position: a tuple, or a record of the driver."""
 
 COLUMNS = {
     "post_agg": ("likeCount", "replyCount", "repostCount", "quoteCount"),
@@ -23,11 +27,11 @@ class Deltas:
         names = list(table.columns)
         self._move(table, rows, names, 1)
 
-    def deleted(self, table: Table, rows: Iterable[Sequence[object]]) -> None:
+    def deleted(self, table: Table, rows: Iterable[Fetched]) -> None:
         """`rows` hold what `Statements.delete` returns."""
         self._move(table, rows, list(counted(table)), -1)
 
-    def _move(self, table: Table, rows: Iterable[Sequence[object]], names: list[str], by: int) -> None:
+    def _move(self, table: Table, rows: Iterable[Fetched], names: list[str], by: int) -> None:
         rules = [
             (
                 self._of[counter.aggregate],
@@ -43,9 +47,9 @@ class Deltas:
                 key = row[at]
                 if key is None or (unless is not None and row[unless]):
                     continue
-                counts = keys.get(key)  # type: ignore[call-overload]
+                counts = keys.get(key)
                 if counts is None:
-                    counts = keys[key] = [0] * width  # type: ignore[index]
+                    counts = keys[key] = [0] * width
                 counts[column] += by
 
     async def write(self, connection: Connection, statements: Statements) -> dict[str, int]:

@@ -84,8 +84,7 @@ async def derive_again(connection: Connection, statements: Statements, keys: Der
 
 async def _threads(connection: Connection, statements: Statements, replies: set[str]) -> None:
     """Judge replies again whose parents came late, and what is below them, until nothing changes (DIV-12)."""
-    cleared = True
-    while cleared:
+    while True:
         await connection.execute(statements["begin"])
         level = replies
         while level:
@@ -97,6 +96,8 @@ async def _threads(connection: Connection, statements: Statements, replies: set[
             await connection.execute(statements["lock_posts"], sorted(cleared))
             await connection.execute(statements["clear_invalid"], sorted(cleared))
         await connection.execute("COMMIT")
+        if not cleared:
+            return
 
 
 async def _judge(connection: Connection, statements: Statements, replies: set[str]) -> set[str]:

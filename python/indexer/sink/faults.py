@@ -2,7 +2,7 @@
 
 | class | SQLSTATE | then |
 |---|---|---|
-| outage | 08, 25006, 28, 3D, 53, 57 (but 57014), 58, lost connections, time-outs of the driver | wait, for as long as it takes |
+| outage | 08, 25006, 28, 3D, 53, 57 (but 57014), 58; lost connections, time-outs | wait as long as it takes |
 | contention | 40, 55P03, 55006, 57014 | roll back, try again |
 | data | 22, 23, 44, 54 | halve until one message is alone, then a dead letter |
 | programming | 42 and all others | halt the lane, acknowledge nothing |
@@ -19,13 +19,13 @@ _CONTENTION = ("40", "55P03", "55006", "57014")
 _DATA = ("22", "23", "44", "54")
 
 
-class Moved(Exception):
+class MovedError(Exception):
     """A neighbour changed a row between our reading and our writing."""
 
 
 def fault_class(error: BaseException) -> FaultClass:
     """The class of an error raised while a batch was written."""
-    if isinstance(error, Moved):
+    if isinstance(error, MovedError):
         return "contention"
     sqlstate = sqlstate_of(error)
     if sqlstate is not None:

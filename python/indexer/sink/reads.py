@@ -12,13 +12,14 @@ from indexer.records._spec import Key, RecordType, StoredVersion, Version
 from indexer.records.post.gates import THREAD_GATE, ask_for_rules, mentioned, thread_gate_of
 from indexer.records.post.notices import REPLY_DEPTH
 from indexer.records.post.threads import reply_of
+from indexer.sink.faults import MovedError
 from indexer.sink.statements import Statements
 from indexer.world import Descendant, Post, Stored, World
 
 POST = "app.bsky.feed.post"
 
 
-class Widen(Exception):
+class WidenError(Exception):
     """The batch touches records beside its own (duplicates of them): they have to be locked with the others."""
 
     def __init__(self, uris: set[str]) -> None:
@@ -40,7 +41,7 @@ class Reads:
         self.events = [(event, kind) for event in events if (kind := RECORDS.get(event.collection or "")) is not None]
 
     async def all(self, also: set[str], notifications: Notifications, *, backfill: bool) -> World:
-        """Fill the world. Raises `Widen` when records beside `also` and the batch's own must be locked, too."""
+        """Fill the world. Raises `WidenError` when records beside `also` and the batch's own must be locked, too."""
         world = self.world
         own = {cast(str, event.uri) for event, _ in self.events}
         locked = own | also
@@ -113,7 +114,7 @@ class Reads:
             if not world.duplicates:
                 break
         if not related <= locked:
-            raise Widen(related - locked)
+            raise WidenError(related - locked)
         await self._read_back(contested.union(world.duplicates, world.duplicates.values()))
         for uri in related:
             self._join(uri, indexed)
@@ -142,7 +143,9 @@ class Reads:
         for (uri, _), record in zip(rows, records, strict=True):
             if record is not None:
                 parts = aturi.parse(uri)
-                stored = self.world.records[uri]
+                stored = self.world.records.get(uri)
+                if stored is None:
+                    raise MovedError(f"{uri} came after its lock was asked for")
                 self.world.versions[uri] = StoredVersion(
                     uri,
                     parts.authority,
@@ -209,4 +212,3 @@ class Reads:
 
     async def _fetch(self, name: str, *arguments: object) -> list[tuple[Any, ...]]:
         return cast("list[tuple[Any, ...]]", await self.connection.fetch(self.statements[name], *arguments))
-

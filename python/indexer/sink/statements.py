@@ -19,8 +19,7 @@ class Statements:
         self.schema = '"' + schema.replace('"', '""') + '"'
         text = files("indexer.sink").joinpath("queries.sql").read_text(encoding="utf-8")
         self._named = {
-            name: self._fill(body)
-            for name, _, body in (part.partition("\n") for part in text.split("-- name: ")[1:])
+            name: self._fill(body) for name, _, body in (part.partition("\n") for part in text.split("-- name: ")[1:])
         }
         self._inserts: dict[str, str] = {}
 
@@ -51,7 +50,7 @@ class Statements:
         values += [sql.replace("{schema}", self.schema) for _, sql in table.computed]
         columns = ", ".join(f'"{name}"' for name in table.columns)
         return (
-            f"INSERT INTO {self.schema}.\"{table.name}\" ({', '.join(names)})\n"
+            f'INSERT INTO {self.schema}."{table.name}" ({", ".join(names)})\n'
             f"SELECT {', '.join(values)} FROM unnest({', '.join(arrays)}) u ({columns})\n"
             "ON CONFLICT DO NOTHING"
         )
@@ -59,9 +58,7 @@ class Statements:
     def delete(self, table: Table) -> str:
         """Delete the rows of records; returns what the counters of the table look at, in the order of `counted`."""
         returning = ", ".join(f'"{name}"' for name in counted(table)) or "1"
-        return (
-            f'DELETE FROM {self.schema}."{table.name}" WHERE "{table.owner}" = ANY($1::text[]) RETURNING {returning}'
-        )
+        return f'DELETE FROM {self.schema}."{table.name}" WHERE "{table.owner}" = ANY($1::text[]) RETURNING {returning}'
 
     def keys_of_rows(self, table: Table, columns: Key) -> str:
         """URI and key columns of rows by their URI."""

@@ -1,13 +1,14 @@
 """Write what a batch changed: a number of statements that does not grow with it, tables in one order, keys sorted.
 
 Each insertion says how many rows it must find free. If a neighbour was there in the meantime the count is off, and the
-batch is rolled back, read again and folded again (`Moved`). What is deleted or updated is held by the lock on its
+batch is rolled back, read again and folded again (`MovedError`). What is deleted or updated is held by the lock on its
 `record` row since the reading, or is deleted whoever's it is, and counted as it is found.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from indexer import aturi
 from indexer.database import Connection
@@ -18,7 +19,7 @@ from indexer.records._spec import RecordType, Row, Table
 from indexer.records.post import POST
 from indexer.records.post.embeds import QUOTE
 from indexer.sink.counts import Deltas
-from indexer.sink.faults import Moved
+from indexer.sink.faults import MovedError
 from indexer.sink.statements import Statements
 from indexer.world import World
 
@@ -150,11 +151,11 @@ class Writer:
             self.deltas.deleted(table, gone)
         if rows := self.inserts.get(table):
             order = [table.index(column) for column in table.order]
-            rows.sort(key=lambda row: [row[at] for at in order])  # type: ignore[arg-type,return-value]
+            rows.sort(key=lambda row: [str(row[at]) for at in order])
             await self._exactly(self.statements.insert(table), rows, table.name, "insert")
             self.deltas.inserted(table, rows)
 
-    async def _hanging(self, statement: str, table: Table) -> list[Sequence[object]]:
+    async def _hanging(self, statement: str, table: Table) -> Sequence[Any]:
         """Delete rows of records, and those that posts which were deleted leave behind (DIV-18)."""
         own = sorted(self.deletes.get(table, ()))
         posts = {uri: max(rev for _, rev in deletions) for uri, deletions in sorted(self.world.departures.items())}
@@ -162,7 +163,7 @@ class Writer:
             return []
         gone = await self.connection.fetch(self.statements[statement], own, list(posts), list(posts.values()))
         self._note(table.name, "delete", len(gone))
-        return list(gone)
+        return gone
 
     async def _lock_and_flag_posts(self) -> None:
         flagged = {
@@ -195,9 +196,7 @@ class Writer:
 
     async def dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         if letters:
-            columns = [
-                [getattr(letter, name) for letter in letters] for name in DeadLetter.__dataclass_fields__
-            ]
+            columns = [[getattr(letter, name) for letter in letters] for name in DeadLetter.__dataclass_fields__]
             await self.connection.execute(self.statements["insert_dead_letters"], *columns)
 
     async def _exactly(self, statement: str, rows: Sequence[Row], table: str, change: str) -> None:
@@ -207,7 +206,7 @@ class Writer:
         sql = self.statements[statement] if " " not in statement else statement
         done = await self.connection.execute(sql, *(list(column) for column in zip(*rows, strict=True)))
         if int(done.rpartition(" ")[2]) != len(rows):
-            raise Moved(f"{table}: {done} instead of {len(rows)} rows")
+            raise MovedError(f"{table}: {done} instead of {len(rows)} rows")
         self._note(table, change, len(rows))
 
     def _note(self, table: str, change: str, rows: int) -> None:

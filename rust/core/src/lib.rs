@@ -5,35 +5,37 @@
 
 #![forbid(unsafe_code)]
 
-mod account;
-mod at_uri;
+pub mod at_uri;
 pub mod cid;
 mod data_model;
 mod decoder;
 mod envelope;
+mod format_names;
 pub mod formats;
-mod graphemes;
-mod integer_keys;
+pub mod graphemes;
 mod json;
 mod lexicon;
+mod members;
 mod number;
 mod print;
 mod record;
 mod reject;
 mod scan;
+mod string;
 mod text;
-mod tid;
+pub mod tid;
 pub mod timestamp;
 mod value;
 
 pub use bumpalo::Bump as Arena;
 
 pub use decoder::Decoder;
-pub use envelope::{Backfill, Event, Kind, Outcome, RecordEvent};
+pub use envelope::{Event, Kind, Outcome, RecordEvent};
+pub use format_names::has_format;
 pub use json::{JsonFault, MAX_DEPTH};
-pub use lexicon::{COLLECTIONS, collection_named};
+pub use lexicon::{COLLECTIONS, Collection, collection_named};
 pub use print::print;
 pub use record::Body;
 pub use reject::{Ignored, Reason, Reject};
-pub use text::{Text, sanitize, sanitize_bytes, sanitize_utf16};
-pub use value::{Blob, Member, Value};
+pub use text::{Escaped, LoneSurrogate, Text, sanitize, sanitize_bytes, sanitize_utf16};
+pub use value::{Blob, Fault, Member, Value, get};

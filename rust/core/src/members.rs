@@ -54,20 +54,23 @@ fn has_equal_neighbours(places: &[usize], members: &[Member<'_>]) -> bool {
 
 fn merge_duplicates(members: &mut Vec<Member<'_>>, start: usize) {
     let own = &mut members[start..];
-    let mut is_first = vec![true; own.len()];
-    for equal in sorted(own).chunk_by(|left, right| own[*left].key == own[*right].key) {
-        if let [first, .., last] = equal {
-            (is_first[*first], own[*first].value) = (true, own[*last].value);
-            for other in &equal[1..] {
-                is_first[*other] = false;
-            }
+    let mut is_repeated = vec![false; own.len()];
+    let places = sorted(own);
+    let mut first = 0;
+    for pair in places.windows(2) {
+        let (earlier, later) = (pair[0], pair[1]);
+        if !is_repeated[earlier] {
+            first = earlier;
+        }
+        if own[earlier].key == own[later].key {
+            own[first].value = own[later].value;
+            is_repeated[later] = true;
         }
     }
-    let mut is_first = is_first.into_iter();
     let mut place = 0;
     members.retain(|_| {
         place += 1;
-        place <= start || is_first.next().unwrap_or(true)
+        place <= start || !is_repeated[place - 1 - start]
     });
 }
 

@@ -109,7 +109,7 @@ def rows(version: Version, world: "World") -> Iterator[tuple[Table, Row]]:
 
 
 def _json_list(texts: list[str] | None) -> str | None:
-    """jsonb text; NULL when absent or empty."""
+    """Jsonb text; NULL when absent or empty."""
     return orjson.dumps(texts).decode() if texts else None
 
 

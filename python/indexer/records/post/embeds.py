@@ -27,9 +27,7 @@ RECORD_EMBED = Table(
     owner="postUri",
     order=("postUri", "embedUri"),
 )
-VIDEO = Table(
-    "post_embed_video", {"postUri": TEXT, "videoCid": TEXT, "alt": TEXT}, owner="postUri", order=("postUri",)
-)
+VIDEO = Table("post_embed_video", {"postUri": TEXT, "videoCid": TEXT, "alt": TEXT}, owner="postUri", order=("postUri",))
 QUOTE = Table(
     "quote",
     {"uri": TEXT, "cid": TEXT, "subject": TEXT, "subjectCid": TEXT, "createdAt": TEXT, "indexedAt": TEXT},

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def has_invalid_root(post: "Post", world: "World") -> bool:
-    """invalidReplyRoot of a reply, judged by its parent as the world has it."""
+    """InvalidReplyRoot of a reply, judged by its parent as the world has it."""
     if post.parent is None:
         return False
     has_reply: bool

@@ -1,0 +1,108 @@
+//! The way in: payloads one after the other, each with exactly one outcome.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::Arena;
+use crate::envelope::{self, Outcome};
+use crate::json::{MAX_DEPTH, Parser};
+use crate::lexicon::collection_named;
+use crate::record::{self, Body};
+use crate::reject::{Ignored, Reason, Reject};
+
+/// Decodes a batch. What it returns borrows from the payloads and from the arena.
+pub struct Decoder<'a> {
+    arena: &'a Arena,
+    parser: Parser<'a>,
+    out: String,
+}
+
+impl<'a> Decoder<'a> {
+    /// Longer messages are refused: more than any the reference stores.
+    pub const MAX_BYTES: usize = 16 << 20;
+
+    pub fn new(arena: &'a Arena) -> Self {
+        Self {
+            arena,
+            parser: Parser::default(),
+            out: String::new(),
+        }
+    }
+
+    /// Decodes the payload of a stream entry. `clock_ms` is now, in milliseconds since 1970. Never panics.
+    pub fn event(&mut self, payload: &'a [u8], clock_ms: u64) -> Outcome<'a> {
+        shielded(|| self.event_unshielded(payload, clock_ms))
+    }
+
+    fn event_unshielded(&mut self, payload: &'a [u8], clock_ms: u64) -> Outcome<'a> {
+        if payload.is_empty() {
+            return Outcome::Ignored(Ignored::Empty);
+        }
+        if payload.len() > Self::MAX_BYTES {
+            let detail = format!("{} bytes, more than {}", payload.len(), Self::MAX_BYTES);
+            return Outcome::Reject(Reject::new(Reason::TooBig, "", detail));
+        }
+        let document = match self.parser.parse(self.text(payload), self.arena) {
+            Ok(document) => document,
+            Err(fault) => return Outcome::Reject(Reject::new(Reason::NotJson, "", fault)),
+        };
+        if document.is_too_deep {
+            let detail = format!("nested deeper than {MAX_DEPTH} levels");
+            return Outcome::Reject(Reject::new(Reason::TooDeep, "", detail));
+        }
+        envelope::decode(&document, clock_ms, self.arena, &mut self.out)
+    }
+
+    /// Decodes the text of a stored record; None if it is no valid record of the collection. Never panics.
+    pub fn record(&mut self, collection: &str, json: &'a str) -> Option<Body<'a>> {
+        let decode = || {
+            let collection = collection_named(collection)?;
+            let document = self.parser.parse(json, self.arena).ok()?;
+            if document.is_too_deep || json.len() > Self::MAX_BYTES {
+                return None;
+            }
+            let record = Some(document.value);
+            record::decode(record, collection, &document, self.arena, &mut self.out).ok()
+        };
+        catch_unwind(AssertUnwindSafe(decode)).ok().flatten()
+    }
+
+    /// The text of a message, as Redis clients in JavaScript read it: U+FFFD for each bad sequence.
+    fn text(&self, payload: &'a [u8]) -> &'a str {
+        match std::str::from_utf8(payload) {
+            Ok(text) => text,
+            Err(_) => self.arena.alloc_str(&String::from_utf8_lossy(payload)),
+        }
+    }
+}
+
+/// A fault of ours costs one message, not the batch. Each payload starts with cleared buffers, so none is left broken.
+fn shielded<'a>(decode: impl FnOnce() -> Outcome<'a>) -> Outcome<'a> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
+        let detail = format!("the decoder failed: {}", message(&*panic));
+        Outcome::Reject(Reject::new(Reason::Crashed, "", detail))
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::panic, reason = "it is what is tested")]
+    fn a_panic_becomes_a_reject() {
+        let Outcome::Reject(reject) = shielded(|| panic!("seven of {}", 9)) else {
+            unreachable!()
+        };
+        assert_eq!(reject.reason, Reason::Crashed);
+        assert!(reject.detail.contains("seven of 9"));
+    }
+}

@@ -1,0 +1,28 @@
+//! String formats by their names in lexicons.
+
+use crate::{formats, timestamp};
+
+/// Name and test of each format that the lexicons here use or that the network knows (records.md 3.2).
+const FORMATS: [(&str, fn(&str) -> bool); 11] = [
+    ("at-identifier", formats::is_at_identifier),
+    ("at-uri", formats::is_at_uri),
+    ("cid", formats::is_cid),
+    ("datetime", timestamp::is_datetime),
+    ("did", formats::is_did),
+    ("handle", formats::is_handle),
+    ("language", formats::is_language),
+    ("nsid", formats::is_nsid),
+    ("record-key", formats::is_record_key),
+    ("tid", formats::is_tid),
+    ("uri", formats::is_uri),
+];
+
+/// Name and test of a format.
+pub(crate) fn format_named(name: &str) -> Option<(&'static str, fn(&str) -> bool)> {
+    FORMATS.into_iter().find(|(known, _)| *known == name)
+}
+
+/// Whether a text has a format; None if there is no such format.
+pub fn has_format(format: &str, text: &str) -> Option<bool> {
+    format_named(format).map(|(_, accepts)| accepts(text))
+}

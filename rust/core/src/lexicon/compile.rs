@@ -1,0 +1,277 @@
+//! Lexicon documents to a [`Registry`]. A rule that the validator does not know is an error, never left out.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::types::{
+    Format, Property, Range, Registry, TextRules, Type, TypeId, UnionMember,
+};
+use crate::Arena;
+use crate::format_names;
+use crate::json::Parser;
+use crate::value::{Member, Value, get};
+
+/// What is wrong with the documents.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LexiconFault(String);
+
+impl fmt::Display for LexiconFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+type Result<T> = std::result::Result<T, LexiconFault>;
+
+fn fault<T>(text: impl Into<String>) -> Result<T> {
+    Err(LexiconFault(text.into()))
+}
+
+/// Compiles documents; every collection must be the record of one of them.
+pub(super) fn registry(documents: &[&str], collections: &[&str]) -> Result<Registry> {
+    let arena = Arena::new();
+    let mut compiler = Compiler::default();
+    let mut definitions = Vec::new();
+    for document in documents {
+        let document = Parser::default()
+            .parse(document, &arena)
+            .or_else(|at| fault(format!("a document is no JSON: {at}")))?;
+        let document = members(document.value)?;
+        let nsid = text(document, "id")?;
+        for definition in members(require(document, "defs")?)? {
+            let name = full_name(nsid, &format!("#{}", definition.key.as_str()));
+            let id = compiler.add(Type::Unfinished);
+            compiler.ids.insert(name, id);
+            definitions.push((nsid, id, members(definition.value)?));
+        }
+    }
+    for (nsid, id, definition) in definitions {
+        // A record's rules are those of its object.
+        let definition = match get(definition, "record") {
+            Some(object) => members(object)?,
+            None => definition,
+        };
+        compiler.types[id.0] = compiler.compile(nsid, definition)?;
+    }
+    let records = collections
+        .iter()
+        .map(|nsid| compiler.take_record(nsid))
+        .collect::<Result<_>>()?;
+    Ok(Registry {
+        types: compiler.types,
+        records,
+    })
+}
+
+#[derive(Default)]
+struct Compiler {
+    types: Vec<Type>,
+    /// The named definitions.
+    ids: HashMap<String, TypeId>,
+}
+
+impl Compiler {
+    fn add(&mut self, new: Type) -> TypeId {
+        self.types.push(new);
+        TypeId(self.types.len() - 1)
+    }
+
+    /// The properties of a record. Nothing refers to records, so they may be taken away.
+    fn take_record(&mut self, nsid: &str) -> Result<Vec<Property>> {
+        let Some(id) = self.ids.get(nsid) else {
+            return fault(format!("no document defines {nsid}"));
+        };
+        match std::mem::replace(&mut self.types[id.0], Type::Unfinished) {
+            Type::Object(properties) => Ok(properties),
+            _ => fault(format!("{nsid} is no record")),
+        }
+    }
+
+    /// The place of a type that stands within the document `nsid`.
+    fn id(&mut self, nsid: &str, definition: Value<'_>) -> Result<TypeId> {
+        let definition = members(definition)?;
+        if text(definition, "type")? == "ref" {
+            only(definition, &["ref"])?;
+            return self.named(nsid, text(definition, "ref")?);
+        }
+        let compiled = self.compile(nsid, definition)?;
+        Ok(self.add(compiled))
+    }
+
+    fn named(&self, nsid: &str, reference: &str) -> Result<TypeId> {
+        let name = full_name(nsid, reference);
+        match self.ids.get(&name) {
+            Some(id) => Ok(*id),
+            None => fault(format!("no document defines {name}")),
+        }
+    }
+
+    fn compile(&mut self, nsid: &str, definition: &[Member<'_>]) -> Result<Type> {
+        match text(definition, "type")? {
+            "boolean" => only(definition, &["default"]).map(|()| Type::Boolean),
+            "integer" => {
+                only(definition, &["minimum", "maximum", "default"])?;
+                Ok(Type::Integer(Range {
+                    min: number(definition, "minimum")?,
+                    max: number(definition, "maximum")?,
+                }))
+            }
+            "string" => text_rules(definition).map(Type::Text),
+            "bytes" => {
+                only(definition, &["minLength", "maxLength"])?;
+                Ok(Type::Bytes(length(definition)?))
+            }
+            "cid-link" => only(definition, &[]).map(|()| Type::Link),
+            "blob" => only(definition, &["accept", "maxSize"]).map(|()| Type::Blob),
+            "unknown" => only(definition, &[]).map(|()| Type::Unknown),
+            "array" => {
+                only(definition, &["items", "minLength", "maxLength"])?;
+                Ok(Type::Array {
+                    items: self.id(nsid, require(definition, "items")?)?,
+                    length: length(definition)?,
+                })
+            }
+            "object" => self.object(nsid, definition),
+            "union" => self.union(nsid, definition),
+            // A named token has no values of its own.
+            "token" => Ok(Type::Unknown),
+            other => fault(format!("{nsid}: unknown type {other}")),
+        }
+    }
+
+    fn object(&mut self, nsid: &str, definition: &[Member<'_>]) -> Result<Type> {
+        only(definition, &["properties", "required", "nullable"])?;
+        let required = texts(definition, "required")?;
+        let nullable = texts(definition, "nullable")?;
+        let declared = get(definition, "properties").map_or(Ok(&[][..]), members)?;
+        for name in &required {
+            if get(declared, name).is_none() {
+                return fault(format!("{nsid}: {name} is required but not defined"));
+            }
+        }
+        let mut properties = Vec::new();
+        for property in declared {
+            let name = property.key.as_str();
+            properties.push(Property {
+                name: name.to_owned(),
+                id: self.id(nsid, property.value)?,
+                is_required: required.contains(&name),
+                is_nullable: nullable.contains(&name),
+            });
+        }
+        Ok(Type::Object(properties))
+    }
+
+    fn union(&mut self, nsid: &str, definition: &[Member<'_>]) -> Result<Type> {
+        only(definition, &["refs", "closed"])?;
+        let mut members = Vec::new();
+        for reference in texts(definition, "refs")? {
+            members.push(UnionMember {
+                name: full_name(nsid, reference),
+                id: self.named(nsid, reference)?,
+            });
+        }
+        Ok(Type::Union {
+            members,
+            is_closed: matches!(get(definition, "closed"), Some(Value::Bool(true))),
+        })
+    }
+}
+
+fn text_rules(definition: &[Member<'_>]) -> Result<TextRules> {
+    only(
+        definition,
+        &[
+            "default", "enum", "format", "knownValues", "maxGraphemes", "maxLength", "minLength",
+        ],
+    )?;
+    let format = match get(definition, "format") {
+        None => None,
+        Some(_) => Some(format_named(text(definition, "format")?)?),
+    };
+    let choices = match get(definition, "enum") {
+        None => None,
+        Some(_) => Some(texts(definition, "enum")?.into_iter().map(str::to_owned).collect()),
+    };
+    Ok(TextRules {
+        length: length(definition)?,
+        max_graphemes: whole(definition, "maxGraphemes")?,
+        format,
+        choices,
+    })
+}
+
+fn format_named(name: &str) -> Result<Format> {
+    match format_names::format_named(name) {
+        Some((name, accepts)) => Ok(Format { name, accepts }),
+        None => fault(format!("unknown format {name}")),
+    }
+}
+
+/// NSID and name of the definition that a reference within the document `nsid` means; without the name `main`.
+fn full_name(nsid: &str, reference: &str) -> String {
+    let name = if reference.starts_with('#') {
+        format!("{nsid}{reference}")
+    } else {
+        reference.to_owned()
+    };
+    name.strip_suffix("#main").map_or(name.clone(), str::to_owned)
+}
+
+/// Fails if there are other rules than these.
+fn only(definition: &[Member<'_>], rules: &[&str]) -> Result<()> {
+    for member in definition {
+        let rule = member.key.as_str();
+        if !rules.contains(&rule) && rule != "type" && rule != "description" {
+            return fault(format!("unknown rule {rule}"));
+        }
+    }
+    Ok(())
+}
+
+fn require<'a>(definition: &[Member<'a>], key: &str) -> Result<Value<'a>> {
+    get(definition, key).map_or_else(|| fault(format!("{key} is missing")), Ok)
+}
+
+fn members(value: Value<'_>) -> Result<&[Member<'_>]> {
+    value.as_object().map_or_else(|| fault("not an object"), Ok)
+}
+
+fn text<'a>(definition: &[Member<'a>], key: &str) -> Result<&'a str> {
+    match require(definition, key)?.as_text() {
+        Some(text) => Ok(text.as_str()),
+        None => fault(format!("{key} is not a string")),
+    }
+}
+
+fn texts<'a>(definition: &[Member<'a>], key: &str) -> Result<Vec<&'a str>> {
+    let Some(Value::Array(items)) = get(definition, key) else {
+        return Ok(Vec::new());
+    };
+    items
+        .iter()
+        .map(|item| match item.as_text() {
+            Some(text) => Ok(text.as_str()),
+            None => fault(format!("{key} holds something else than strings")),
+        })
+        .collect()
+}
+
+fn number(definition: &[Member<'_>], key: &str) -> Result<Option<f64>> {
+    match get(definition, key) {
+        None => Ok(None),
+        Some(Value::Number(number)) => Ok(Some(number)),
+        Some(_) => fault(format!("{key} is not a number")),
+    }
+}
+
+fn whole(definition: &[Member<'_>], key: &str) -> Result<Option<usize>> {
+    Ok(number(definition, key)?.map(|number| number as usize))
+}
+
+fn length(definition: &[Member<'_>]) -> Result<Range<usize>> {
+    Ok(Range {
+        min: whole(definition, "minLength")?,
+        max: whole(definition, "maxLength")?,
+    })
+}

@@ -1,0 +1,133 @@
+//! The module `indexer._native`: batches of bytes in, batches of values out. Its contract is `_native.pyi`.
+
+mod classes;
+mod objects;
+mod values;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+mod _native {
+    use indexer_core::{Arena, COLLECTIONS, Decoder, Ignored, Reason};
+    use pyo3::exceptions::{PyTypeError, PyValueError};
+    use pyo3::prelude::*;
+    use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+
+    #[pymodule_export]
+    use crate::classes::{Event, Ignored as PyIgnored, Record, Reject};
+    use crate::objects::Builder;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        let reasons = Reason::ALL.map(Reason::as_str);
+        module.add("REJECT_REASONS", PyTuple::new(py, reasons)?)?;
+        let reasons = Ignored::ALL.map(Ignored::as_str);
+        module.add("IGNORED_REASONS", PyTuple::new(py, reasons)?)?;
+        module.add("COLLECTIONS", PyTuple::new(py, COLLECTIONS)?)?;
+        module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
+        module.add("VERSION", env!("CARGO_PKG_VERSION"))
+    }
+
+    #[pyfunction]
+    #[pyo3(signature = (payloads, clocks_ms, /))]
+    fn decode_events<'py>(
+        py: Python<'py>,
+        payloads: &Bound<'py, PyAny>,
+        clocks_ms: Vec<i64>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let payloads: Vec<Bound<'py, PyBytes>> = payloads
+            .try_iter()?
+            .map(|payload| Ok(payload?.cast_into()?))
+            .collect::<PyResult<_>>()?;
+        if payloads.len() != clocks_ms.len() {
+            let (payloads, clocks) = (payloads.len(), clocks_ms.len());
+            let message = format!("{payloads} payloads, but {clocks} clocks");
+            return Err(PyValueError::new_err(message));
+        }
+        let bytes: Vec<&[u8]> = payloads.iter().map(|payload| payload.as_bytes()).collect();
+        let mut arena = Arena::new();
+        let arena = &mut arena;
+        let outcomes = py.detach(move || {
+            let mut decoder = Decoder::new(arena);
+            let clocks = clocks_ms.iter().map(|clock| u64::try_from(*clock).unwrap_or(0));
+            let decode = |(payload, clock)| decoder.event(payload, clock);
+            bytes.into_iter().zip(clocks).map(decode).collect::<Vec<_>>()
+        });
+        let mut builder = Builder::new(py);
+        let results = PyList::empty(py);
+        for outcome in &outcomes {
+            results.append(builder.outcome(outcome)?)?;
+        }
+        Ok(results)
+    }
+
+    #[pyfunction]
+    #[pyo3(signature = (items, /))]
+    fn decode_records<'py>(
+        py: Python<'py>,
+        items: Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        // What is no UTF-8 is no stored text either.
+        let texts: Vec<Option<(&str, &str)>> = items
+            .iter()
+            .map(|(collection, json)| Some((collection.to_str().ok()?, json.to_str().ok()?)))
+            .collect();
+        let mut arena = Arena::new();
+        let arena = &mut arena;
+        let bodies = py.detach(move || {
+            let mut decoder = Decoder::new(arena);
+            let decode = |item: Option<_>| item.and_then(|(nsid, json)| decoder.record(nsid, json));
+            texts.into_iter().map(decode).collect::<Vec<_>>()
+        });
+        let mut builder = Builder::new(py);
+        let results = PyList::empty(py);
+        for body in &bodies {
+            results.append(builder.record(body.as_ref())?)?;
+        }
+        Ok(results)
+    }
+
+    #[pyfunction]
+    #[pyo3(signature = (texts, /))]
+    fn normalize_timestamps<'py>(
+        py: Python<'py>,
+        texts: Vec<Bound<'py, PyString>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let normalized = texts.iter().map(|text| {
+            let normalized = indexer_core::timestamp::normalize_created_at(text.to_str().ok()?)?;
+            Some(PyString::new(py, &normalized))
+        });
+        PyList::new(py, normalized.collect::<Vec<_>>())
+    }
+
+    #[pyfunction]
+    #[pyo3(signature = (text, /))]
+    fn sanitize_text<'py>(text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+        let py = text.py();
+        if let Ok(bytes) = text.cast::<PyBytes>() {
+            let text = indexer_core::sanitize_bytes(bytes.as_bytes());
+            return Ok(PyString::new(py, &text));
+        }
+        let Ok(text) = text.cast::<PyString>() else {
+            return Err(PyTypeError::new_err("text must be str or bytes"));
+        };
+        let Ok(utf8) = text.to_str() else {
+            let encoded = text.call_method1("encode", ("utf-16-le", "surrogatepass"))?;
+            let units = encoded.cast::<PyBytes>()?.as_bytes().chunks_exact(2);
+            let units = units.map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+            return Ok(PyString::new(py, &indexer_core::sanitize_utf16(units)));
+        };
+        Ok(match indexer_core::sanitize(utf8) {
+            std::borrow::Cow::Borrowed(_) => text.clone(),
+            std::borrow::Cow::Owned(text) => PyString::new(py, &text),
+        })
+    }
+
+    #[pyfunction]
+    #[pyo3(signature = (format, text, /))]
+    fn is_valid(format: &str, text: &Bound<'_, PyString>) -> PyResult<bool> {
+        indexer_core::has_format(format, &text.to_string_lossy())
+            .ok_or_else(|| PyValueError::new_err(format!("unknown format {format:?}")))
+    }
+}

@@ -1,0 +1,137 @@
+//! Outcomes as objects of the module's classes.
+
+use indexer_core::{Body, COLLECTIONS, Event, Kind, Outcome, RecordEvent};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::classes;
+use crate::values::Values;
+
+/// Builds the results of one batch.
+pub(crate) struct Builder<'a, 'py> {
+    py: Python<'py>,
+    values: Values<'a, 'py>,
+    kinds: Vec<(Kind, Py<PyString>)>,
+    collections: Vec<Py<PyString>>,
+}
+
+impl<'a, 'py> Builder<'a, 'py> {
+    pub(crate) fn new(py: Python<'py>) -> Self {
+        let intern = |text| PyString::intern(py, text).unbind();
+        Self {
+            py,
+            values: Values::new(py),
+            kinds: Kind::ALL
+                .map(|kind| (kind, intern(kind.as_str())))
+                .into(),
+            collections: COLLECTIONS.map(intern).into(),
+        }
+    }
+
+    pub(crate) fn outcome(&mut self, outcome: &Outcome<'a>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match outcome {
+            Outcome::Event(event) => Bound::new(self.py, self.event(event)?)?.into_any(),
+            Outcome::Reject(reject) => {
+                let reject = classes::Reject {
+                    reason: self.text(reject.reason.as_str()),
+                    cause: self.text(&reject.cause()),
+                    detail: self.text(&reject.detail),
+                };
+                Bound::new(self.py, reject)?.into_any()
+            }
+            Outcome::Ignored(reason) => {
+                let ignored = classes::Ignored {
+                    reason: self.text(reason.as_str()),
+                };
+                Bound::new(self.py, ignored)?.into_any()
+            }
+        })
+    }
+
+    /// A stored record; None where the text was none.
+    pub(crate) fn record(&mut self, body: Option<&Body<'a>>) -> PyResult<Bound<'py, PyAny>> {
+        let Some(body) = body else {
+            return Ok(self.py.None().into_bound(self.py));
+        };
+        let record = classes::Record {
+            value: self.values.dict(body.properties)?.unbind(),
+            created_at: self.optional(body.created_at),
+            description_facets: self.optional(body.description_facets),
+        };
+        Ok(Bound::new(self.py, record)?.into_any())
+    }
+
+    fn event(&mut self, event: &Event<'a>) -> PyResult<classes::Event> {
+        let mut built = classes::Event {
+            kind: self.kind(event.kind),
+            did: self.text(event.did),
+            time: self.text(event.time),
+            backfill: event.backfill,
+            rev: self.optional(event.rev),
+            commit: self.optional(event.commit),
+            uri: None,
+            creator: None,
+            collection: None,
+            rkey: None,
+            cid: None,
+            json: None,
+            value: None,
+            created_at: None,
+            description_facets: None,
+            cleaned: event.is_unclean,
+            active: event.active,
+            status: self.optional(event.status),
+        };
+        if let Some(record) = &event.record {
+            self.set_record(&mut built, event.did, record)?;
+        }
+        Ok(built)
+    }
+
+    fn set_record(
+        &mut self,
+        built: &mut classes::Event,
+        did: &str,
+        record: &RecordEvent<'a>,
+    ) -> PyResult<()> {
+        let uri = &record.uri;
+        let creator = uri.authority();
+        built.uri = Some(self.text(&uri.text));
+        built.creator = Some(if creator == did {
+            built.did.clone_ref(self.py)
+        } else {
+            self.text(creator)
+        });
+        built.collection = Some(self.collection(uri.collection()));
+        built.rkey = Some(self.text(uri.rkey()));
+        if let Some((cid, body)) = &record.body {
+            built.cid = Some(self.text(cid));
+            built.json = Some(self.text(body.json));
+            built.value = Some(self.values.dict(body.properties)?.unbind());
+            built.created_at = self.optional(body.created_at);
+            built.description_facets = self.optional(body.description_facets);
+            built.cleaned |= body.is_unclean;
+        }
+        Ok(())
+    }
+
+    fn kind(&self, kind: Kind) -> Py<PyString> {
+        let known = self.kinds.iter().find(|(known, _)| *known == kind);
+        known.map_or_else(|| self.text(kind.as_str()), |(_, name)| name.clone_ref(self.py))
+    }
+
+    fn collection(&self, nsid: &str) -> Py<PyString> {
+        match COLLECTIONS.iter().position(|known| *known == nsid) {
+            Some(place) => self.collections[place].clone_ref(self.py),
+            None => self.text(nsid),
+        }
+    }
+
+    fn optional(&self, text: Option<&str>) -> Option<Py<PyString>> {
+        text.map(|text| self.text(text))
+    }
+
+    fn text(&self, text: &str) -> Py<PyString> {
+        PyString::new(self.py, text).unbind()
+    }
+}

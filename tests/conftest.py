@@ -1,0 +1,119 @@
+"""Servers, databases and streams for the tests: private ones, or those that INDEXER_TEST_*_URL name.
+
+On named servers only databases that the tests created are touched; the named Redis database must be empty.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from itertools import count
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import redis
+
+from indexer import embedded
+from indexer.schema import create
+from indexer.settings import OPTIONS
+from indexer.values import quoted
+
+# Tests lose nothing with the machine, so nothing needs to reach the disk.
+POSTGRES_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_a_daemon() -> Iterator[None]:
+    """What this shell has set for a real daemon must not reach a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in (name for option in OPTIONS for name in option.variables):
+            patch.delenv(variable, raising=False)
+            patch.delenv(f"{variable}_FILE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a server's maintenance database."""
+    if named := os.environ.get("INDEXER_TEST_POSTGRES_URL"):
+        yield named
+        return
+    with embedded.postgres(POSTGRES_SETTINGS) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def _names() -> Iterator[str]:
+    return (f"indexer_test_{os.getpid()}_{number}" for number in count())
+
+
+@pytest.fixture(scope="session")
+def template(postgres_url: str, _names: Iterator[str]) -> Iterator[str]:
+    """The name of a database with both schemas and no rows, made once to be copied."""
+    name = next(_names)
+    execute(postgres_url, f"CREATE DATABASE {quoted(name)} TEMPLATE template0 ENCODING 'UTF8'")
+    asyncio.run(create.create(database_url(postgres_url, name), "public"))
+    yield name
+    execute(postgres_url, f"DROP DATABASE {quoted(name)} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(postgres_url: str, template: str, _names: Iterator[str]) -> Iterator[str]:
+    """The URL of a database of this test's own, with both schemas and no rows."""
+    yield from _database(postgres_url, next(_names), template)
+
+
+@pytest.fixture
+def empty_database(postgres_url: str, _names: Iterator[str]) -> Iterator[str]:
+    """The URL of a database of this test's own, without any table."""
+    yield from _database(postgres_url, next(_names), "template0")
+
+
+@pytest.fixture(scope="session")
+def _redis_server() -> Iterator[str]:
+    if named := os.environ.get("INDEXER_TEST_REDIS_URL"):
+        with redis.Redis.from_url(named) as client:
+            if client.dbsize():
+                pytest.exit("INDEXER_TEST_REDIS_URL names a database that is not empty", returncode=2)
+        yield named
+        return
+    with embedded.redis() as server:
+        yield server.url
+
+
+@pytest.fixture
+def redis_url(_redis_server: str) -> Iterator[str]:
+    """The URL of an empty Redis database; emptied again after the test."""
+    yield _redis_server
+    with redis.Redis.from_url(_redis_server) as client:
+        client.flushdb()
+
+
+def database_url(url: str, name: str) -> str:
+    """The URL with another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def execute(url: str, statement: str) -> None:
+    """Run one statement; not inside an event loop."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(url, statement_cache_size=0)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+
+
+def _database(server: str, name: str, template: str) -> Iterator[str]:
+    execute(server, f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(template)}")
+    yield database_url(server, name)
+    execute(server, f"DROP DATABASE {quoted(name)} WITH (FORCE)")
