@@ -130,7 +130,11 @@ def _flags(given: argparse.Namespace) -> dict[str, str | None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "indexer", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        "indexer",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # a later flag must not change what a shorter one meant
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parser.set_defaults(command=lambda _given: _print_help(parser))
@@ -141,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the daemon",
         description="Index until stopped. Each flag has a variable of the environment; the flag wins, then the "
         "variable, then the file that <variable>_FILE names.",
+        allow_abbrev=False,
     )
     run.add_argument("--drain", action="store_true", help="stop when everything that is there now is indexed")
     run.add_argument("--wait", action="store_true", help="wait for servers that are unavailable at start")
@@ -162,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         "create",
         help="make what is missing; run it again after an upgrade",
         description="Make the schema `indexer`, and the AppView's tables where there are none of them.",
+        allow_abbrev=False,
     )
     create.add_argument("--print-sql", action="store_true", help="print the statements and the grants, change nothing")
     _add_options(create, rows)
@@ -170,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         "check",
         help="list what the indexer would miss; exit 1 if there is anything",
         description="Compare the database with what the indexer needs. Reads only.",
+        allow_abbrev=False,
     )
     _add_options(check, rows)
     check.set_defaults(command=_schema_check)

@@ -1,5 +1,10 @@
 """The connection to PostgreSQL, also through a pooler in transaction mode: nothing here relies on a session."""
 
+import asyncio
+import heapq
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -50,3 +55,39 @@ async def open_pool(url: str, consumer: str, least: int, most: int, statement_ca
         reset=_no_reset,
         server_settings={"application_name": application},
     )
+
+
+class Turns:
+    """Who may take a connection next, where there are fewer of them than lanes: the lowest rank, then the first."""
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+        self._order = count()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    @asynccontextmanager
+    async def turn(self, rank: int) -> AsyncIterator[None]:
+        """Hold one of the turns for the time of the block."""
+        if self._free:
+            self._free -= 1
+        else:
+            place = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (rank, next(self._order), place))
+            try:
+                await place
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled():
+                    self._pass_on()
+                raise
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            _, _, place = heapq.heappop(self._waiting)
+            if not place.done():
+                place.set_result(None)
+                return
+        self._free += 1

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from indexer import _native, values
-from indexer.database import Pool, open_pool
+from indexer.database import Pool, Turns, open_pool
 from indexer.errors import ExitCode, UnavailableError
 from indexer.http import Health, serving
 from indexer.lane_metrics import LaneMetrics
@@ -24,6 +24,7 @@ from indexer.pipeline import Lane
 from indexer.schema.check import check_url
 from indexer.settings import Settings
 from indexer.sink.commit import Sink
+from indexer.sink.recount import Recounter
 from indexer.sink.statements import Statements
 from indexer.source import Source
 from indexer.streams import sample
@@ -48,7 +49,8 @@ async def run(settings: Settings) -> int:
         await lease.take()
         stack.push_async_callback(_quietly, lease.release)
         metrics = Metrics(settings.streams)
-        lanes = [_lane(settings, stream, pool, redis, metrics) for stream in settings.streams]
+        turns = Turns(settings.pool_max_size)
+        lanes = [_lane(settings, stream, pool, turns, redis, metrics) for stream in settings.streams]
         port = await stack.enter_async_context(
             serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
         )
@@ -111,14 +113,15 @@ async def _reachable(redis: Redis, settings: Settings) -> None:
         ) from None
 
 
-def _lane(settings: Settings, stream: str, pool: Pool, redis: Redis, metrics: Metrics) -> Lane:
+def _lane(settings: Settings, stream: str, pool: Pool, turns: Turns, redis: Redis, metrics: Metrics) -> Lane:
     sink = Sink(
         pool,
         Statements(settings.postgres_schema),
         stream,
         settings.notifications,
-        counting=settings.aggregates == "delta",
-        max_attempts=settings.max_attempts,
+        settings.aggregates,
+        settings.max_attempts,
+        turns,
     )
     source = Source(redis, stream, settings.group, settings.consumer, settings.batch_size)
     return Lane(source, sink, LaneMetrics(metrics, stream))
@@ -138,9 +141,15 @@ async def _until_done(
             asyncio.create_task(lease.keep(), name="lease"),
             asyncio.create_task(_samples(settings, lanes, redis, pool, metrics), name="samples"),
         }
+        recounter = Recounter(pool, Statements(settings.postgres_schema))
+        if settings.aggregates == "recount":
+            beside.add(asyncio.create_task(recounter.run(), name="recount"))
         hurried = asyncio.create_task(_too_late(stop, hurry, settings.grace_s), name="grace")
         try:
-            return await _watch(settings, lanes, running, beside, hurried, stop)
+            code = await _watch(settings, lanes, running, beside, hurried, stop)
+            if settings.aggregates == "recount" and code == ExitCode.DONE:
+                await recounter.drain()
+            return code
         finally:
             for task in (*running, *beside, hurried):
                 task.cancel()

@@ -4,17 +4,18 @@ import asyncio
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
 
 from indexer._native import Event
-from indexer.database import Connection, Pool
+from indexer.database import Connection, Pool, Turns
 from indexer.fold import Folded, fold
 from indexer.notifications import Notifications
+from indexer.sink.counts import Aggregates
 from indexer.sink.derive import DerivedKeys, derive_again
 from indexer.sink.faults import FaultClass, fault_class, sqlstate_of
 from indexer.sink.reads import Reads, WidenError
@@ -68,15 +69,16 @@ class Sink:
         statements: Statements,
         stream: str,
         notifications: Notifications,
-        *,
-        counting: bool,
+        aggregates: Aggregates,
         max_attempts: int,
+        turns: Turns | None = None,
     ) -> None:
         self._pool = pool
+        self._turns = turns or Turns(pool.get_max_size())
         self._statements = statements
         self._stream = stream
         self._notifications = notifications
-        self._counting = counting
+        self._aggregates: Aggregates = aggregates
         self._max_attempts = max_attempts
         self._backfill = "backfill" in stream
 
@@ -93,6 +95,12 @@ class Sink:
         await self._derive(keys, outcome)
         outcome.seconds["settle"] += time.perf_counter() - started
         return outcome
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """A connection; where they are short the live lane goes first."""
+        async with self._turns.turn(rank=int(self._backfill)), self._pool.acquire() as connection:
+            yield connection
 
     async def _part(self, entries: Sequence[Entry], letters: Sequence[DeadLetter], outcome: Outcome) -> None:
         """Write consecutive entries, in one transaction where the data allows it."""
@@ -127,7 +135,7 @@ class Sink:
     ) -> None:
         events = [entry.event for entry in entries]
         also: set[str] = set()
-        async with self._pool.acquire() as connection:
+        async with self._connection() as connection:
             while True:
                 try:
                     folded, writer = await self._once(connection, events, letters, also, outcome, careful=careful)
@@ -165,7 +173,7 @@ class Sink:
         folded = fold(events, world, self._notifications, backfill=self._backfill)
         done = time.perf_counter()
         writer = Writer(connection, statements, world, careful=careful)
-        await writer.all(folded, letters, counting=self._counting)
+        await writer.all(folded, letters, self._aggregates)
         await connection.execute("COMMIT")
         seconds["read_rows"] += read - began
         seconds["fold"] += done - read
@@ -176,11 +184,9 @@ class Sink:
         tries = 0
         while True:
             try:
-                async with self._pool.acquire() as connection:
+                async with self._connection() as connection:
                     try:
-                        outcome.derived += await derive_again(
-                            connection, self._statements, keys, counting=self._counting
-                        )
+                        outcome.derived += await derive_again(connection, self._statements, keys, self._aggregates)
                         return
                     except BaseException:
                         with suppress(Exception):

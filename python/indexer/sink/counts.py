@@ -1,12 +1,13 @@
-"""How far the aggregates move: by the rows that were really inserted and deleted (design.md, `delta`)."""
+"""How far the aggregates move: by the rows that were really inserted and deleted (design.md, Aggregates)."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from indexer.database import Connection
 from indexer.records._spec import Row, Table
 from indexer.sink.statements import Statements, counted
 
+Aggregates = Literal["delta", "recount", "off"]
 Fetched = Any
 """A row by position: a tuple, or a record of the driver."""
 
@@ -52,8 +53,12 @@ class Deltas:
                     counts = keys[key] = [0] * width
                 counts[column] += by
 
-    async def write(self, connection: Connection, statements: Statements) -> dict[str, int]:
-        """Apply them, keys sorted; returns the rows touched by table."""
+    async def write(self, connection: Connection, statements: Statements, aggregates: Aggregates) -> dict[str, int]:
+        """Apply them, keys sorted, or mark them for counting; returns the rows touched by table."""
+        if aggregates == "recount":
+            await self._mark(connection, statements)
+        if aggregates != "delta":
+            return {}
         touched: dict[str, int] = {}
         for aggregate, keys in self._of.items():
             moved = sorted((key, counts) for key, counts in keys.items() if any(counts))
@@ -63,3 +68,14 @@ class Deltas:
                 await connection.execute(sql, [key for key, _ in moved], *(list(column) for column in columns))
                 touched[aggregate] = len(moved)
         return touched
+
+    async def _mark(self, connection: Connection, statements: Statements) -> None:
+        marks = [
+            (column, key)
+            for aggregate, keys in self._of.items()
+            for key, counts in keys.items()
+            for column, count in zip(COLUMNS[aggregate], counts, strict=True)
+            if count
+        ]
+        if marks:
+            await connection.execute(statements["mark_dirty"], *(list(column) for column in zip(*marks, strict=True)))

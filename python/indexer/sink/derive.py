@@ -15,7 +15,7 @@ from indexer.records import RECORDS
 from indexer.records._spec import Version
 from indexer.records.post.embeds import QUOTE, quoted_post
 from indexer.records.post.threads import has_invalid_root, reply_of
-from indexer.sink.counts import Deltas
+from indexer.sink.counts import Aggregates, Deltas
 from indexer.sink.statements import Statements
 from indexer.world import Post, World
 
@@ -57,7 +57,9 @@ class DerivedKeys:
         return bool(self.parents or self.posts or self.gated)
 
 
-async def derive_again(connection: Connection, statements: Statements, keys: DerivedKeys, *, counting: bool) -> int:
+async def derive_again(
+    connection: Connection, statements: Statements, keys: DerivedKeys, aggregates: Aggregates
+) -> int:
     """Mend what transactions that missed each other left, in transactions of their own; returns what was found."""
     if not keys:
         return 0
@@ -74,8 +76,7 @@ async def derive_again(connection: Connection, statements: Statements, keys: Der
     if "quote" in found:
         deltas = Deltas()
         deltas.deleted(QUOTE, await connection.fetch(statements["drop_outlived_quotes"], sorted(found["quote"])))
-        if counting:
-            await deltas.write(connection, statements)
+        await deltas.write(connection, statements, aggregates)
     await connection.execute("COMMIT")
     if "thread" in found:
         await _threads(connection, statements, found["thread"])

@@ -16,6 +16,11 @@ SET LOCAL jit = off
 SELECT uri, rev, CASE WHEN json = '' THEN '' ELSE cid END, "indexedAt"
 FROM {schema}.record WHERE uri = ANY($1::text[]) ORDER BY uri FOR NO KEY UPDATE
 
+-- name: lock_free_records
+-- The same for records beside the batch, where nobody else holds them.
+SELECT uri, rev, CASE WHEN json = '' THEN '' ELSE cid END, "indexedAt"
+FROM {schema}.record WHERE uri = ANY($1::text[]) ORDER BY uri FOR NO KEY UPDATE SKIP LOCKED
+
 -- name: record_json
 -- The text of live records.
 SELECT uri, json FROM {schema}.record WHERE uri = ANY($1::text[]) AND json <> '' AND cid <> ''
@@ -233,3 +238,63 @@ WITH doomed AS (
     WHERE q.uri = ANY($1::text[]) ORDER BY q.uri FOR UPDATE OF q
 )
 DELETE FROM {schema}.quote q USING doomed WHERE q.uri = doomed.uri RETURNING q.subject
+
+-- name: mark_dirty
+-- Counters that are to be counted again, by name and key.
+INSERT INTO indexer.dirty_count (counter, key) SELECT * FROM unnest($1::text[], $2::text[])
+
+-- name: take_dirty
+-- The oldest marks that nobody else is working on.
+DELETE FROM indexer.dirty_count WHERE id IN (
+    SELECT id FROM indexer.dirty_count ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+) RETURNING counter, key
+
+-- name: try_locks
+-- Locks until the end of the transaction, where nobody has them; the positions of those that were free.
+SELECT position FROM unnest($1::bigint[]) WITH ORDINALITY l (id, position) WHERE pg_try_advisory_xact_lock(l.id)
+
+-- name: wait_for_locks
+SELECT count(pg_advisory_xact_lock(l.id)) FROM unnest($1::bigint[]) l (id)
+
+-- name: add_post_aggregates
+INSERT INTO {schema}.post_agg (uri) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING
+
+-- name: lock_post_aggregates
+SELECT 1 FROM {schema}.post_agg WHERE uri = ANY($1::text[]) ORDER BY uri FOR NO KEY UPDATE
+
+-- name: add_profile_aggregates
+INSERT INTO {schema}.profile_agg (did) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING
+
+-- name: lock_profile_aggregates
+SELECT 1 FROM {schema}.profile_agg WHERE did = ANY($1::text[]) ORDER BY did FOR NO KEY UPDATE
+
+-- name: recount_likeCount
+-- Counts of rows, taken after the aggregates' rows were locked (records.md 8; DIV-15 for quotes).
+UPDATE {schema}.post_agg a SET "likeCount" = (SELECT count(*) FROM {schema}."like" t WHERE t.subject = a.uri)
+WHERE a.uri = ANY($1::text[])
+
+-- name: recount_repostCount
+UPDATE {schema}.post_agg a SET "repostCount" = (SELECT count(*) FROM {schema}.repost t WHERE t.subject = a.uri)
+WHERE a.uri = ANY($1::text[])
+
+-- name: recount_replyCount
+UPDATE {schema}.post_agg a SET "replyCount" = (
+    SELECT count(*) FROM {schema}.post t WHERE t."replyParent" = a.uri AND NOT coalesce(t."violatesThreadGate", false)
+) WHERE a.uri = ANY($1::text[])
+
+-- name: recount_quoteCount
+UPDATE {schema}.post_agg a SET "quoteCount" = (SELECT count(*) FROM {schema}.quote t WHERE t.subject = a.uri)
+WHERE a.uri = ANY($1::text[])
+
+-- name: recount_followersCount
+UPDATE {schema}.profile_agg a SET "followersCount" = (
+    SELECT count(*) FROM {schema}.follow t WHERE t."subjectDid" = a.did
+) WHERE a.did = ANY($1::text[])
+
+-- name: recount_followsCount
+UPDATE {schema}.profile_agg a SET "followsCount" = (SELECT count(*) FROM {schema}.follow t WHERE t.creator = a.did)
+WHERE a.did = ANY($1::text[])
+
+-- name: recount_postsCount
+UPDATE {schema}.profile_agg a SET "postsCount" = (SELECT count(*) FROM {schema}.post t WHERE t.creator = a.did)
+WHERE a.did = ANY($1::text[])

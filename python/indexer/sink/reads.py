@@ -93,31 +93,62 @@ class Reads:
         for kind in RECORDS.values():
             if kind.duplicate_key is None:
                 continue
-            table, columns = kind.tables[0], kind.key_columns
             if wanted := sorted(keys.get(kind.collection, ())):
-                sql = self.statements.rows_of_keys(table, columns)
+                sql = self.statements.rows_of_keys(kind.tables[0], kind.key_columns)
                 for uri, *key in await self.connection.fetch(sql, *(list(c) for c in zip(*wanted, strict=True))):
                     indexed[uri] = kind, tuple(key)
                     if keys[kind.collection][tuple(key)] != uri:
                         contested.add(uri)
-            if uris := sorted(known.get(kind.collection, ())):
-                sql = self.statements.keys_of_rows(table, columns)
-                for uri, *key in await self.connection.fetch(sql, uris):
-                    indexed[uri] = kind, tuple(key)
-        related = set(indexed).union(*known.values()) if known else set(indexed)
+        await self._indexed(known, indexed)
+        related = set(indexed).union(*known.values())
         if not related:
             return
-        for _ in range(2):  # from duplicates to what they point at, from there to the other duplicates
-            for uri, of in await self._fetch("duplicates_of_records", sorted(related)):
-                world.duplicates[uri] = of
-                related |= {uri, of}
-            if not world.duplicates:
-                break
-        if not related <= locked:
-            raise WidenError(related - locked)
-        await self._read_back(contested.union(world.duplicates, world.duplicates.values()))
+        related = await self._with_duplicates(related)
+        if beside := related - locked:
+            await self._lock_beside(beside)
+            # what was read of them before they were locked may have changed
+            more: dict[str, set[str]] = {}
+            for uri in beside:
+                indexed.pop(uri, None)
+                more.setdefault(aturi.parse(uri).collection, set()).add(uri)
+            await self._indexed(more, indexed)
+            world.duplicates.clear()
+            related = await self._with_duplicates(related)
+            if not related <= locked | beside:
+                raise WidenError(related - locked)
+        await self._read_back((beside | contested).union(world.duplicates, world.duplicates.values()))
         for uri in related:
             self._join(uri, indexed)
+
+    async def _indexed(self, uris: dict[str, set[str]], into: dict[str, tuple[RecordType, Key]]) -> None:
+        """The duplicate keys of records that are indexed; `uris` by collection."""
+        for collection, some in uris.items():
+            kind = RECORDS[collection]
+            if kind.duplicate_key is not None:
+                sql = self.statements.keys_of_rows(kind.tables[0], kind.key_columns)
+                for uri, *key in await self.connection.fetch(sql, sorted(some)):
+                    into[uri] = kind, tuple(key)
+
+    async def _with_duplicates(self, related: set[str]) -> set[str]:
+        """These records, what they are duplicates of, and the other duplicates of that."""
+        for _ in range(2):
+            rows = await self._fetch("duplicates_of_records", sorted(related))
+            if not rows:
+                break
+            self.world.duplicates.update((uri, of) for uri, of in rows)
+            related = related.union(*rows)
+        return related
+
+    async def _lock_beside(self, uris: set[str]) -> None:
+        """Lock records that are not of the batch, out of order, and so without waiting.
+
+        Raises `WidenError` where that would be needed: the batch starts again and locks all in order.
+        """
+        rows = await self._fetch("lock_free_records", sorted(uris))
+        if len(rows) < len(uris):
+            raise WidenError(uris)
+        for uri, rev, cid, indexed_at in rows:
+            self.world.records[uri] = Stored(rev, cid, indexed_at, stored=True)
 
     def _join(self, uri: str, indexed: dict[str, tuple[RecordType, Key]]) -> None:
         world = self.world

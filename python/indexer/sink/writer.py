@@ -18,7 +18,7 @@ from indexer.records._feed_item import FEED_ITEM
 from indexer.records._spec import RecordType, Row, Table
 from indexer.records.post import POST
 from indexer.records.post.embeds import QUOTE
-from indexer.sink.counts import Deltas
+from indexer.sink.counts import Aggregates, Deltas
 from indexer.sink.faults import MovedError
 from indexer.sink.statements import Statements
 from indexer.world import World
@@ -63,7 +63,7 @@ class Writer:
         self.rows: dict[tuple[str, str], int] = {}
         """Rows by table and change, for the metrics."""
 
-    async def all(self, folded: Folded, letters: Sequence[DeadLetter], *, counting: bool) -> None:
+    async def all(self, folded: Folded, letters: Sequence[DeadLetter], aggregates: Aggregates) -> None:
         await self._records()
         await self._duplicates()
         self._gather()
@@ -71,9 +71,8 @@ class Writer:
             await self._table(table)
         await self._notifications()
         await self._commits(folded)
-        if counting:
-            for name, touched in (await self.deltas.write(self.connection, self.statements)).items():
-                self._note(name, "update", touched)
+        for name, touched in (await self.deltas.write(self.connection, self.statements, aggregates)).items():
+            self._note(name, "update", touched)
         await self.dead_letters(letters)
 
     def _gather(self) -> None:

@@ -242,6 +242,7 @@ impl<'a> Run<'a, '_> {
         value
     }
 
+    #[inline]
     fn text(&mut self) -> Result<Text<'a>, JsonFault> {
         let (text, end) = string::read(self.source, self.at + 1, self.arena, &mut self.parser.text)?;
         self.at = end;

@@ -7,6 +7,7 @@ use crate::text::{Escaped, LoneSurrogate, Text};
 
 /// Reads the string whose first character is at `from`, behind its opening quote; returns it and the index behind its
 /// closing quote. Lone surrogates are legal (ECMA-262 25.5.1) and are remembered.
+#[inline]
 pub(crate) fn read<'a>(
     source: &'a str,
     from: usize,
@@ -41,6 +42,7 @@ struct Escapes<'a, 's> {
 }
 
 impl<'a> Escapes<'a, '_> {
+    #[cold]
     /// Reads on from the first backslash, which is at `escape`.
     fn read(
         source: &'a str,

@@ -3,7 +3,9 @@
 use crate::text::Text;
 
 /// A JSON value after conversion to the data model: links, bytes and blobs are recognized (records.md 3.1).
+// The tag is as wide as a word: with a narrow one copies start at odd offsets, and the processor waits for them.
 #[derive(Clone, Copy, Debug)]
+#[repr(u64)]
 pub enum Value<'a> {
     Null,
     Bool(bool),

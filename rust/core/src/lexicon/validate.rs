@@ -148,15 +148,15 @@ fn union(
         return Err(Violation::new("an object with a $type"));
     };
     let type_name = type_name.as_str();
-    // The reference resolves the name before it looks for it; these fail there.
-    let is_resolvable = !type_name.starts_with('#') && type_name.matches('#').count() < 2;
-    ensure(is_resolvable, || "an object whose $type is the name of a definition")?;
     let name = type_name.strip_prefix("lex:").unwrap_or(type_name);
     let name = name.strip_suffix("#main").unwrap_or(name);
-    match members.iter().find(|member| member.name == name) {
-        Some(member) => check(registry, member.id, value),
-        None => ensure(!is_closed, || "of one of the types of a closed union"),
+    if let Some(member) = members.iter().find(|member| member.name == name) {
+        return check(registry, member.id, value);
     }
+    // The reference resolves the name before it looks for it; these fail there.
+    let is_resolvable = !type_name.starts_with('#') && type_name.matches('#').count() < 2;
+    ensure(is_resolvable, || "an object whose $type names a definition")?;
+    ensure(!is_closed, || "of one of the types of a closed union")
 }
 
 fn text(rules: &TextRules, value: Text<'_>) -> Verdict {

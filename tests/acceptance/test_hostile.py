@@ -1,0 +1,184 @@
+"""What becomes of every kind of hostile message: the table in hostile_fates.csv, against the real daemon.
+
+The table's fates are those of hostile-kinds.md; `stored` there means that this version of the record was applied.
+Kinds of account and identity events are not in it.
+"""
+
+import asyncio
+import csv
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.acceptance.daemon import feed, left_over, running
+from tests.oracle import cases
+
+from indexer import _native
+
+CLEANED = (
+    "nul_in_post_text", "nul_in_alt", "nul_in_profile_name", "nul_in_tag", "lone_surrogate_text", "lone_surrogate_tag",
+)  # fmt: skip
+BATCH_SIZES = {"mixed-5k-hostile": 300, "backfill-10k": 1000}
+
+
+def expected_fates() -> dict[str, str]:
+    """By kind: the fate and its reason."""
+    with Path(__file__).with_name("hostile_fates.csv").open(encoding="utf-8") as file:
+        return {row["kind"]: f"{row['fate']} {row['reason']}".strip() for row in csv.DictReader(file)}
+
+
+def is_in_scope(kind: str) -> bool:
+    return not kind.startswith(("account_", "identity_"))
+
+
+@dataclass
+class State:
+    """What the database says after the run."""
+
+    letters: dict[str, asyncpg.Record]
+    records: dict[str, asyncpg.Record]
+    revs: dict[str, str]
+
+
+async def state_of(database: str) -> State:
+    connection = await asyncpg.connect(database)
+    try:
+        letters = await connection.fetch("SELECT * FROM indexer.dead_letter")
+        records = await connection.fetch("SELECT uri, rev, cid FROM record")
+        revs = await connection.fetch('SELECT did, "repoRev" FROM actor_sync')
+    finally:
+        await connection.close()
+    return State(
+        {row["message_id"]: row for row in letters},
+        {row["uri"]: row for row in records},
+        {row["did"]: row["repoRev"] for row in revs},
+    )
+
+
+class Messages:
+    """A case's messages, and what each became."""
+
+    def __init__(self, case: str) -> None:
+        self.case = case
+        self.payloads = cases.messages(case)
+        self.kinds = {position: kind for position, kind in cases.kinds(case).items() if is_in_scope(kind)}
+        now_ms = time.time_ns() // 1_000_000
+        self.decoded = _native.decode_events(self.payloads, [now_ms] * len(self.payloads))
+        self.revs: dict[str, list[tuple[int, str]]] = {}
+        """By URI: the places and revs of its messages."""
+        for position, event in enumerate(self.decoded):
+            if isinstance(event, _native.Event) and event.uri is not None and event.rev is not None:
+                self.revs.setdefault(event.uri, []).append((position, event.rev))
+
+    def fate(self, position: int, id_: str, state: State) -> str:
+        """As the database shows it; `rows` that should not be there are named, too."""
+        event = self.decoded[position]
+        letter = state.letters.get(id_)
+        if letter is not None:
+            return f"dead {letter['cause'].partition(':')[0]}{self._left_rows(position, state)}"
+        if isinstance(event, _native.Ignored):
+            return f"ignored {event.reason}{self._left_rows(position, state)}"
+        assert isinstance(event, _native.Event), "rejected, and no dead letter"
+        rev = event.rev or ""
+        tracked = (bool(event.backfill) and event.kind != "repo") or state.revs.get(event.did, "") >= rev
+        if event.kind == "repo" or event.collection not in _native.COLLECTIONS:
+            return "no rows" if tracked and event.uri not in state.records else f"tracked: {tracked}, or rows"
+        stored = state.records.get(event.uri or "")
+        if stored is None:
+            return "ignored not_its_own" if state.revs.get(event.did) != rev else "ignored, but tracked"
+        if not tracked:
+            return "stored, but its commit is not tracked"
+        if stored["rev"] == rev and stored["cid"] == (event.cid or ""):
+            return "stored"
+        others = self.revs[event.uri or ""]
+        if any(place < position and other > rev for place, other in others):
+            return "no rows"
+        return "stored" if any(place > position and other > rev for place, other in others) else "lost"
+
+    def _left_rows(self, position: int, state: State) -> str:
+        """Names a record row that this message left, though it should have none."""
+        try:
+            message: Any = json.loads(self.payloads[position])
+        except (ValueError, RecursionError):
+            return ""
+        if not isinstance(message, dict):
+            return ""
+        uri = f"at://{message.get('did')}/{message.get('collection')}/{message.get('rkey')}"
+        row = state.records.get(uri)
+        return ", with a row" if row is not None and row["rev"] == message.get("rev") else ""
+
+
+def test_every_kind_has_a_fate() -> None:
+    found = {kind for case in cases.HOSTILE for kind in cases.kinds(case).values() if is_in_scope(kind)}
+    assert found == set(expected_fates())
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("case", cases.HOSTILE)
+def test_every_hostile_message_meets_its_fate(database: str, redis_url: str, tmp_path: Path, case: str) -> None:
+    messages = Messages(case)
+    stream = cases.stream(case)
+    ids = feed(redis_url, stream, messages.payloads)
+    environment = {"INDEXER_BATCH_SIZE": str(BATCH_SIZES[case]), "INDEXER_MAX_ATTEMPTS": "2"}
+    with running(database, redis_url, tmp_path, environment=environment) as daemon:
+        daemon.started()
+
+        def finished() -> float:
+            return sum(count for (name, _), count in daemon.metrics().items() if name == "indexer_messages_total")
+
+        daemon.until(lambda: finished() >= len(ids))
+        metrics = daemon.metrics()
+        assert daemon.stop() == 0
+    assert left_over(redis_url, stream) == (0, 0)
+    state = asyncio.run(state_of(database))
+
+    fates = expected_fates()
+    expected = {(position, kind): fates[kind] for position, kind in messages.kinds.items()}
+    found = {(position, kind): messages.fate(position, ids[position], state) for position, kind in expected}
+    assert found == expected
+
+    counted = {
+        (name, reason): int(count)
+        for (name, labels), count in metrics.items()
+        if count and name in ("indexer_ignored_total", "indexer_dead_letters_total")
+        for reason in [dict(labels)["reason"]]
+        if dict(labels)["stream"] == stream and reason != "account_status"
+    }
+    tally = Counter(found.values())
+    ignored = {reason: count for fate, count in tally.items() if (reason := fate.removeprefix("ignored ")) != fate}
+    dead = Counter(letter["cause"].partition(":")[0].partition("_5")[0] for letter in state.letters.values())
+    assert counted == {
+        **{("indexer_ignored_total", reason): count for reason, count in ignored.items()},
+        **{("indexer_dead_letters_total", reason): count for reason, count in dead.items()},
+    }
+    assert metrics["indexer_cleaned_texts_total", ()] == sum(kind in CLEANED for kind in messages.kinds.values())
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("case", cases.HOSTILE)
+def test_dead_letters_hold_the_message_and_nothing_else_is_dead(
+    database: str, redis_url: str, tmp_path: Path, case: str
+) -> None:
+    payloads, kinds, stream = cases.messages(case), cases.kinds(case), cases.stream(case)
+    ids = feed(redis_url, stream, payloads)
+    environment = {"INDEXER_BATCH_SIZE": str(BATCH_SIZES[case]), "INDEXER_MAX_ATTEMPTS": "2"}
+    with running(database, redis_url, tmp_path, "--drain", environment=environment) as daemon:
+        assert daemon.wait() == 0, daemon.output
+    letters = asyncio.run(state_of(database)).letters
+    places = {id_: place for place, id_ in enumerate(ids)}
+    assert set(letters) <= set(places)
+    for id_, letter in letters.items():
+        assert places[id_] in kinds, letter["cause"]
+        assert letter["payload"] == payloads[places[id_]]
+        assert letter["stream"] == stream
+        by_database = letter["cause"].startswith("db_")
+        assert letter["class"] == ("data" if by_database else "reject")
+        assert letter["attempts"] == (2 if by_database else 1)
+        assert letter["sqlstate"] == (letter["cause"].removeprefix("db_") if by_database else None)
+        assert letter["detail"]
+        assert letter["first_at"] == letter["last_at"]
