@@ -40,7 +40,7 @@ lint: $(BUILT) ## format, style, types, and the Rust module against its stub
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	cd python && ../$(BIN)/python -m mypy.stubtest indexer._native
+	cd python && ../$(BIN)/python -m mypy.stubtest indexer._native --allowlist <(echo indexer._native.__all__)
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 

@@ -11,7 +11,7 @@ import pytest
 import redis
 from tests.acceptance.daemon import GROUP, Daemon, feed, left_over, running
 from tests.messages import A, B, create, like, like_uri, post, post_uri
-from tests.oracle import cases
+from tests.oracle import library
 
 from indexer import embedded
 from indexer.metrics import Metrics
@@ -42,7 +42,7 @@ def count(database: str, table: str) -> int:
 
 
 def test_sigterm_finishes_the_batch_in_hand_and_loses_nothing(database: str, redis_url: str, tmp_path: Path) -> None:
-    messages = cases.messages(CASE)
+    messages = library.messages(CASE)
     feed(redis_url, "firehose_live", messages)
     environment = {"INDEXER_BATCH_SIZE": "10"}
     with running(database, redis_url, tmp_path, environment=environment) as daemon:
@@ -56,7 +56,7 @@ def test_sigterm_finishes_the_batch_in_hand_and_loses_nothing(database: str, red
     assert daemon.lines("stopped")[0]["messages"] == len(messages) - left
     run_once(database, redis_url, tmp_path, "--drain")
     assert left_over(redis_url, "firehose_live") == (0, 0)
-    status, said = cases.compare(database, CASE)
+    status, said = library.compare(database, CASE)
     assert status == 0, said
 
 
@@ -245,13 +245,13 @@ def test_drain_with_a_halted_lane_ends_with_1_and_the_reason(database: str, redi
 
 
 def test_backlog_and_live_are_drained_together(database: str, redis_url: str, tmp_path: Path) -> None:
-    feed(redis_url, "firehose_live", cases.messages("real-scenarios"))
-    feed(redis_url, "firehose_backfill", cases.messages("real-repos"))
+    feed(redis_url, "firehose_live", library.messages("real-scenarios"))
+    feed(redis_url, "firehose_backfill", library.messages("real-repos"))
     daemon = run_once(database, redis_url, tmp_path, "--drain")
     assert daemon.process.returncode == 0
     assert left_over(redis_url, "firehose_live") == (0, 0)
     assert left_over(redis_url, "firehose_backfill") == (0, 0)
-    total = len(cases.messages("real-scenarios")) + len(cases.messages("real-repos"))
+    total = len(library.messages("real-scenarios")) + len(library.messages("real-repos"))
     assert daemon.lines("stopped")[0]["messages"] == total
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 from tests.acceptance.daemon import feed, left_over, running
-from tests.oracle import cases
+from tests.oracle import library
 
 from indexer import _native
 
@@ -65,8 +65,8 @@ class Messages:
 
     def __init__(self, case: str) -> None:
         self.case = case
-        self.payloads = cases.messages(case)
-        self.kinds = {position: kind for position, kind in cases.kinds(case).items() if is_in_scope(kind)}
+        self.payloads = library.messages(case)
+        self.kinds = {position: kind for position, kind in library.kinds(case).items() if is_in_scope(kind)}
         now_ms = time.time_ns() // 1_000_000
         self.decoded = _native.decode_events(self.payloads, [now_ms] * len(self.payloads))
         self.revs: dict[str, list[tuple[int, str]]] = {}
@@ -114,15 +114,15 @@ class Messages:
 
 
 def test_every_kind_has_a_fate() -> None:
-    found = {kind for case in cases.HOSTILE for kind in cases.kinds(case).values() if is_in_scope(kind)}
+    found = {kind for case in library.HOSTILE for kind in library.kinds(case).values() if is_in_scope(kind)}
     assert found == set(expected_fates())
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("case", cases.HOSTILE)
+@pytest.mark.parametrize("case", library.HOSTILE)
 def test_every_hostile_message_meets_its_fate(database: str, redis_url: str, tmp_path: Path, case: str) -> None:
     messages = Messages(case)
-    stream = cases.stream(case)
+    stream = library.stream(case)
     ids = feed(redis_url, stream, messages.payloads)
     environment = {"INDEXER_BATCH_SIZE": str(BATCH_SIZES[case]), "INDEXER_MAX_ATTEMPTS": "2"}
     with running(database, redis_url, tmp_path, environment=environment) as daemon:
@@ -160,11 +160,11 @@ def test_every_hostile_message_meets_its_fate(database: str, redis_url: str, tmp
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("case", cases.HOSTILE)
+@pytest.mark.parametrize("case", library.HOSTILE)
 def test_dead_letters_hold_the_message_and_nothing_else_is_dead(
     database: str, redis_url: str, tmp_path: Path, case: str
 ) -> None:
-    payloads, kinds, stream = cases.messages(case), cases.kinds(case), cases.stream(case)
+    payloads, kinds, stream = library.messages(case), library.kinds(case), library.stream(case)
     ids = feed(redis_url, stream, payloads)
     environment = {"INDEXER_BATCH_SIZE": str(BATCH_SIZES[case]), "INDEXER_MAX_ATTEMPTS": "2"}
     with running(database, redis_url, tmp_path, "--drain", environment=environment) as daemon:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.daemon import Daemon, feed, left_over, running
-from tests.oracle import cases
+from tests.oracle import library
 
 SMALL = ("real-firehose", "real-scenarios", "real-posts", "real-repos")
 SIZES = (1, 7, 100, 500, 2000)
@@ -34,10 +34,10 @@ def index(
     consumers: tuple[str, ...] = ("one",),
 ) -> None:
     """Feed a case and drain it; with `seed` in another order, with `twice` each message twice."""
-    messages = cases.messages(case) * (2 if twice else 1)
+    messages = library.messages(case) * (2 if twice else 1)
     if seed is not None:
         random.Random(seed).shuffle(messages)
-    feed(redis_url, cases.stream(case), messages)
+    feed(redis_url, library.stream(case), messages)
     environment = {"INDEXER_BATCH_SIZE": str(size), "INDEXER_NOTIFICATIONS": notifications}
     with ExitStack() as stack:
         drain(
@@ -48,11 +48,11 @@ def index(
                 for consumer in consumers
             ]
         )
-    assert left_over(redis_url, cases.stream(case)) == (0, 0)
+    assert left_over(redis_url, library.stream(case)) == (0, 0)
 
 
 def equals_reference(database: str, case: str, *options: str) -> None:
-    status, said = cases.compare(database, case, *options)
+    status, said = library.compare(database, case, *options)
     assert status == 0, said
     assert "differing rows 0 ; broken invariants 0" in said
 

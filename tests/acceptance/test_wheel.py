@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+MIGRATIONS = ROOT / "python" / "indexer" / "schema" / "migrations"
 
 # Building reuses what `make` compiled; installing fetches the dependencies that the wheel declares.
 pytestmark = pytest.mark.timeout(600)
@@ -61,8 +62,8 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         "indexer/embedded/guard.py",
         "indexer/py.typed",
         "indexer/schema/appview.sql",
-        "indexer/schema/migrations/0001_initial.sql",
         "indexer/sink/queries.sql",
+        *(f"indexer/schema/migrations/{step.name}" for step in MIGRATIONS.glob("*.sql")),
     } <= names
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"indexer", "appview_indexer"}
     assert any(name.endswith("/licenses/LICENSE") for name in names)

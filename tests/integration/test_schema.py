@@ -18,6 +18,8 @@ from indexer.values import quoted
 
 REFERENCE = Path(__file__).parents[1] / "data" / "appview_schema.sql.zst"
 
+STEPS = [f"{step.number:04} {step.name}" for step in migration.migrations()]
+
 # Everything that the catalog shows of a schema, as texts that do not name the schema.
 CATALOG = {
     "columns": """
@@ -97,7 +99,7 @@ async def test_created_tables_equal_those_of_the_appviews_migrations(
     schema: str, empty_database: str, reference_catalog: dict[str, list[tuple[object, ...]]]
 ) -> None:
     done = await create.create(empty_database, schema)
-    assert (done.steps, done.appview) == (["0001 initial"], "created")
+    assert (done.steps, done.appview) == (STEPS, "created")
     created = await catalog(empty_database, schema)
     assert len(created["columns"]) > 300
     for name, rows in reference_catalog.items():
@@ -129,14 +131,14 @@ async def test_creating_again_changes_nothing(empty_database: str) -> None:
 
 async def test_two_that_create_at_once_do_not_meet(empty_database: str) -> None:
     done = await asyncio.gather(*(create.create(empty_database, "bsky") for _ in range(4)))
-    assert sorted(len(one.steps) for one in done) == [0, 0, 0, 1]
+    assert sorted(len(one.steps) for one in done) == [0, 0, 0, len(STEPS)]
     assert sorted(one.appview for one in done) == ["created", "kept", "kept", "kept"]
 
 
 async def test_existing_tables_are_left_alone(reference: str) -> None:
     before = await catalog(reference, "public")
     done = await create.create(reference, "public")
-    assert (done.steps, done.appview) == (["0001 initial"], "kept")
+    assert (done.steps, done.appview) == (STEPS, "kept")
     assert await catalog(reference, "public") == before
     assert await check.check_url(reference, "public") == check.Findings()
 
@@ -165,6 +167,11 @@ async def test_failure_leaves_nothing_behind(empty_database: str) -> None:
     assert await fetch(empty_database, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'bsky'") == []
 
 
+def test_steps_are_numbered_without_gaps() -> None:
+    assert [step.number for step in migration.migrations()] == list(range(1, len(STEPS) + 1))
+    assert STEPS[0] == "0001 initial"
+
+
 async def test_own_tables_have_the_columns_that_are_promised(database: str) -> None:
     rows = await fetch(
         database,
@@ -189,14 +196,15 @@ async def test_schema_of_another_version_is_not_touched(change: str, database: s
 
 
 async def test_upgrade_applies_only_the_new_step(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    newer = (*migration.migrations(), migration.Migration(2, "later", "CREATE TABLE indexer.later (id int);\n"))
+    known = migration.migrations()
+    newer = (*known, migration.Migration(len(known) + 1, "later", "CREATE TABLE indexer.later (id int);\n"))
     monkeypatch.setattr(migration, "migrations", lambda: newer)
     monkeypatch.setattr(check, "migrations", lambda: newer)
     findings = await check.check_url(database, "public")
     assert [str(found) for found in findings.missing] == [
         "the schema `indexer` is older than this version: run `indexer schema create`"
     ]
-    assert (await create.create(database, "public")).steps == ["0002 later"]
+    assert (await create.create(database, "public")).steps == [f"{len(newer):04} later"]
     assert await check.check_url(database, "public") == check.Findings()
 
 

@@ -89,21 +89,21 @@ class Child:
     def wait_until(self, ready: Callable[[], bool]) -> None:
         """Return when `ready()`; UnavailableError with its last lines when it ends before that or takes too long."""
         limit = time.monotonic() + START_TIMEOUT_S
-        while not ready():
-            if self.process.poll() is not None or time.monotonic() > limit:
-                ended = self.process.poll() is not None
-                self.stop((signal.SIGKILL,))
-                raise UnavailableError(
-                    f"{self.name} did not start",
-                    (f"it ended with status {self.process.returncode}" if ended else "it took too long")
-                    + f"; its last lines: {self.tail()}",
-                    "free memory and disk space, or use a server of your own",
-                )
-            time.sleep(0.005)
+        with self._stopped_on_failure():
+            while not ready():
+                if self.process.poll() is not None:
+                    raise self._failure(f"it ended with status {self.process.returncode}")
+                if time.monotonic() > limit:
+                    raise self._failure(f"it was not ready after {START_TIMEOUT_S:.0f} s")
+                time.sleep(0.005)
 
     def finish(self) -> int:
-        """Wait for the end of a program that ends by itself; its exit status."""
-        status = self.process.wait(START_TIMEOUT_S)
+        """Wait for the end of a program that ends by itself; its exit status. UnavailableError if it takes too long."""
+        with self._stopped_on_failure():
+            try:
+                status = self.process.wait(START_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                raise self._failure(f"it was not done after {START_TIMEOUT_S:.0f} s") from None
         self._release()
         return status
 
@@ -121,6 +121,22 @@ class Child:
         text = self.log.read_text(encoding="utf-8", errors="replace")
         return " / ".join(text.strip().splitlines()[-5:]) or "none"
 
+    @contextlib.contextmanager
+    def _stopped_on_failure(self) -> Iterator[None]:
+        """Whatever ends the wait, Ctrl-C included, ends the process too: nobody else knows of it yet."""
+        try:
+            yield
+        except BaseException:
+            self.stop((signal.SIGKILL,))
+            raise
+
+    def _failure(self, how: str) -> UnavailableError:
+        return UnavailableError(
+            f"{self.name} did not start",
+            f"{how}; its last lines: {self.tail()}",
+            "free memory and disk space, or use a server of your own",
+        )
+
     def _release(self) -> None:
         if self._held >= 0:
             with contextlib.suppress(BrokenPipeError):
@@ -137,6 +153,10 @@ def way_and_programs(programs: Path, folder: Folder) -> tuple[str, Path]:
     """
     if os.geteuid() != 0:
         return "same", programs
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        raise _no_way("there is no user `nobody` to become") from None
     tries: list[Callable[[], tuple[str, Path]]] = [
         lambda: ("nobody", programs),
         lambda: ("namespace", programs),
@@ -144,14 +164,18 @@ def way_and_programs(programs: Path, folder: Folder) -> tuple[str, Path]:
     ]
     for prepare in tries:
         way, where = prepare()
-        user = pwd.getpwnam("nobody") if way == "nobody" else pwd.getpwuid(0)
-        os.chown(folder.path, user.pw_uid, user.pw_gid)
+        owner = (nobody.pw_uid, nobody.pw_gid) if way == "nobody" else (0, 0)
+        os.chown(folder.path, *owner)
         probes = [Child([where / name, "--version"], folder, way, signal.SIGKILL) for name in ("postgres", "initdb")]
         if [probe.finish() for probe in probes] == [0, 0]:
             return way, where
-    raise ConfigError(
+    raise _no_way(probes[0].tail())
+
+
+def _no_way(cause: str) -> ConfigError:
+    return ConfigError(
         "PostgreSQL cannot be started by root",
-        f"it refuses to run as root, and no other way is open here: {probes[0].tail()}",
+        f"it refuses to run as root, and no other way is open here: {cause}",
         "run this as another user, or use a server of your own",
     )
 

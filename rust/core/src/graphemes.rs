@@ -6,6 +6,10 @@ use unicode_segmentation::UnicodeSegmentation;
 ///
 /// A text of at most `max` UTF-16 code units passes without a look at its clusters, as in the reference (records.md 3.1);
 /// it cannot have more clusters than units.
+///
+/// The reference counts by Unicode 15.0 (graphemer 1.4.0), and so does unicode-segmentation 1.11; later versions keep
+/// Indic conjuncts together and count fewer. Two flaws of the reference are left out: it divides a flag from its second
+/// and later combining marks, and a prepended mark (as U+0600) keeps the letters of a flag apart.
 pub fn grapheme_count_at_most(text: &str, max: usize) -> bool {
     // A UTF-16 unit takes one to three bytes of UTF-8.
     if text.len() <= max {
@@ -24,10 +28,12 @@ fn ascii_grapheme_count(text: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn count(text: &str) -> usize {
-        (0..)
+        (0..=text.len())
             .find(|max| grapheme_count_at_most(text, *max))
             .unwrap()
     }
@@ -57,5 +63,18 @@ mod tests {
         assert!(!grapheme_count_at_most(&"a".repeat(301), 300));
         assert!(grapheme_count_at_most(&"ä".repeat(300), 300));
         assert!(!grapheme_count_at_most(&"ä".repeat(301), 300));
+    }
+
+    /// A count of another Unicode version shows here: since 15.1 the conjunct is one cluster.
+    #[test]
+    fn conjuncts_count_as_in_unicode_15_0() {
+        assert_eq!(count("क्ष"), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn ascii_is_counted_as_by_the_general_rule(text in "[a\r\n\t]{0,12}") {
+            prop_assert_eq!(ascii_grapheme_count(text.as_bytes()), text.graphemes(true).count());
+        }
     }
 }

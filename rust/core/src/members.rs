@@ -13,12 +13,11 @@ pub(crate) fn settle(members: &mut Vec<Member<'_>>, start: usize) {
     let count = members.len() - start;
     if count > 1 {
         let own = &mut members[start..];
-        let has_duplicates = may_have_duplicates(own)
-            && if count <= FEW {
-                has_equal_pair(own)
-            } else {
-                has_equal_neighbours(&sorted(own), own)
-            };
+        let has_duplicates = if count <= FEW {
+            has_equal_pair(own)
+        } else {
+            has_equal_neighbours(&sorted(own), own)
+        };
         if has_duplicates {
             merge_duplicates(members, start);
         }
@@ -27,22 +26,6 @@ pub(crate) fn settle(members: &mut Vec<Member<'_>>, start: usize) {
             own.sort_by_cached_key(|member| index(member).unwrap_or(u64::MAX));
         }
     }
-}
-
-/// Sorts out most objects: keys that differ in a few of their bytes are different.
-fn may_have_duplicates(members: &[Member<'_>]) -> bool {
-    let mut seen = [0u64; 4];
-    members.iter().any(|member| {
-        let key = member.key.as_str().as_bytes();
-        let (Some(first), Some(last)) = (key.first(), key.last()) else {
-            return true;
-        };
-        let sum = key.len().wrapping_mul(37) ^ usize::from(*first) << 3 ^ usize::from(*last);
-        let (word, bit) = (&mut seen[sum >> 6 & 3], 1 << (sum & 63));
-        let is_seen = *word & bit != 0;
-        *word |= bit;
-        is_seen
-    })
 }
 
 fn has_equal_pair(members: &[Member<'_>]) -> bool {

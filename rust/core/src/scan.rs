@@ -6,14 +6,6 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// Index of the first quote, backslash or control character at or after `from`; the length if there is none.
 pub(crate) fn plain_end(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
-    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
-        // Without an early end, so that the compiler compares all bytes at once.
-        let found = block.iter().fold(false, |found, byte| found | is_special(*byte));
-        if found {
-            break;
-        }
-        at += 16;
-    }
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let found = special(u64::from_le_bytes(*chunk));
         if found != 0 {

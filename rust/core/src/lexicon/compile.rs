@@ -110,11 +110,17 @@ impl Compiler {
         match text(definition, "type")? {
             "boolean" => only(definition, &["default"]).map(|()| Type::Boolean),
             "integer" => {
-                only(definition, &["minimum", "maximum", "default"])?;
-                Ok(Type::Integer(Range {
-                    min: number(definition, "minimum")?,
-                    max: number(definition, "maximum")?,
-                }))
+                only(definition, &["minimum", "maximum", "default", "enum", "const"])?;
+                Ok(Type::Integer {
+                    range: Range {
+                        min: number(definition, "minimum")?,
+                        max: number(definition, "maximum")?,
+                    },
+                    choices: choices(definition, |value| match value {
+                        Value::Number(number) => Some(number),
+                        _ => None,
+                    })?,
+                })
             }
             "string" => text_rules(definition).map(Type::Text),
             "bytes" => {
@@ -182,23 +188,46 @@ fn text_rules(definition: &[Member<'_>]) -> Result<TextRules> {
     only(
         definition,
         &[
-            "default", "enum", "format", "knownValues", "maxGraphemes", "maxLength", "minLength",
+            "const",
+            "default",
+            "enum",
+            "format",
+            "knownValues",
+            "maxGraphemes",
+            "maxLength",
+            "minGraphemes",
+            "minLength",
         ],
     )?;
     let format = match get(definition, "format") {
         None => None,
         Some(_) => Some(format_named(text(definition, "format")?)?),
     };
-    let choices = match get(definition, "enum") {
-        None => None,
-        Some(_) => Some(texts(definition, "enum")?.into_iter().map(str::to_owned).collect()),
-    };
     Ok(TextRules {
         length: length(definition)?,
-        max_graphemes: whole(definition, "maxGraphemes")?,
+        graphemes: Range {
+            min: whole(definition, "minGraphemes")?,
+            max: whole(definition, "maxGraphemes")?,
+        },
         format,
-        choices,
+        choices: choices(definition, |value| {
+            value.as_text().map(|text| text.as_str().to_owned())
+        })?,
     })
+}
+
+/// The values that `enum` or `const` leaves.
+fn choices<T>(
+    definition: &[Member<'_>],
+    read: impl Fn(Value<'_>) -> Option<T>,
+) -> Result<Option<Vec<T>>> {
+    let values = match (get(definition, "const"), get(definition, "enum")) {
+        (None, None) => return Ok(None),
+        (Some(value), _) => read(value).map(|value| vec![value]),
+        (None, Some(Value::Array(values))) => values.iter().copied().map(read).collect(),
+        (None, Some(_)) => None,
+    };
+    values.map_or_else(|| fault("enum or const of another type"), |values| Ok(Some(values)))
 }
 
 fn format_named(name: &str) -> Result<Format> {

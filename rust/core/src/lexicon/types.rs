@@ -28,7 +28,10 @@ pub(super) enum Type {
     /// Stands for a definition that is being compiled; never left in a registry.
     Unfinished,
     Boolean,
-    Integer(Range<f64>),
+    Integer {
+        range: Range<f64>,
+        choices: Option<Vec<f64>>,
+    },
     Text(TextRules),
     Bytes(Range<usize>),
     Link,
@@ -59,7 +62,8 @@ pub(super) struct Range<T> {
 pub(super) struct TextRules {
     /// In bytes of UTF-8.
     pub(super) length: Range<usize>,
-    pub(super) max_graphemes: Option<usize>,
+    /// In grapheme clusters.
+    pub(super) graphemes: Range<usize>,
     pub(super) format: Option<Format>,
     /// The allowed values, where they are closed.
     pub(super) choices: Option<Vec<String>>,

@@ -77,7 +77,7 @@ pub(super) fn record(registry: &Registry, collection: Collection, record: Value<
     object(registry, registry.record(collection.index()), members)
 }
 
-fn object(registry: &Registry, properties: &[Property], members: &[Member<'_>]) -> Verdict {
+pub(super) fn object(registry: &Registry, properties: &[Property], members: &[Member<'_>]) -> Verdict {
     for property in properties {
         let verdict = match get(members, &property.name) {
             None if property.is_required => Err(Violation::new("present")),
@@ -98,8 +98,9 @@ fn check(registry: &Registry, id: TypeId, value: Value<'_>) -> Verdict {
         (Type::Array { items, length }, Value::Array(values)) => {
             array(registry, *items, *length, values)
         }
-        (Type::Integer(range), Value::Number(number)) if number.fract() == 0.0 => {
-            in_range(*range, number, "")
+        (Type::Integer { range, choices }, Value::Number(number)) if number.fract() == 0.0 => {
+            in_range(*range, number, "")?;
+            one_of(choices.as_deref(), &number)
         }
         (Type::Bytes(range), Value::Bytes(base64)) => {
             in_range(*range, base64.len() * 3 / 4, " bytes long")
@@ -114,7 +115,7 @@ fn check(registry: &Registry, id: TypeId, value: Value<'_>) -> Verdict {
         (other, _) => Err(Violation::new(match other {
             Type::Unfinished => "nothing",
             Type::Boolean => "true or false",
-            Type::Integer(_) => "an integer",
+            Type::Integer { .. } => "an integer",
             Type::Text(_) => "a string",
             Type::Bytes(_) => "bytes ($bytes)",
             Type::Link => "a link ($link)",
@@ -162,20 +163,31 @@ fn union(
 fn text(rules: &TextRules, value: Text<'_>) -> Verdict {
     let text = value.as_str();
     in_range(rules.length, text.len(), " bytes long")?;
-    if let Some(max) = rules.max_graphemes {
+    if let Some(max) = rules.graphemes.max {
         ensure(grapheme_count_at_most(text, max), || {
             format!("at most {max} graphemes long")
         })?;
     }
+    if let Some(min) = rules.graphemes.min {
+        let is_short = min > 0 && grapheme_count_at_most(text, min - 1);
+        ensure(!is_short, || format!("at least {min} graphemes long"))?;
+    }
     if let Some(format) = &rules.format {
         ensure((format.accepts)(text), || format!("of the format {}", format.name))?;
     }
-    if let Some(choices) = &rules.choices {
-        ensure(choices.iter().any(|choice| choice == text), || {
-            format!("one of {}", choices.join(", "))
-        })?;
+    match &rules.choices {
+        None => Ok(()),
+        Some(choices) => one_of(Some(choices), text),
     }
-    Ok(())
+}
+
+fn one_of<T: PartialEq<V> + fmt::Debug, V: ?Sized>(choices: Option<&[T]>, value: &V) -> Verdict {
+    match choices {
+        Some(choices) => ensure(choices.iter().any(|choice| choice == value), || {
+            format!("one of {choices:?}")
+        }),
+        None => Ok(()),
+    }
 }
 
 fn in_range<T: PartialOrd + fmt::Display>(range: Range<T>, value: T, unit: &str) -> Verdict {

@@ -4,8 +4,8 @@
 //! any character before a fraction. Hence: a full stop as separator stands for any character, other signs of that
 //! language match nothing, a bad second of one or two digits passes as a fraction, and a month can be `0,`.
 //!
-//! Stricter than the validator: `|` is no separator here. There it would split the expression into parts of which
-//! nearly any text matches one.
+//! Stricter than the validator: `|` is a separator like any other here. There it splits the expression into parts, and
+//! nearly any text that holds it matches one of them.
 
 /// Whether the text passes. Parts behind a second `T` count for nothing.
 pub(super) fn is_datetime(text: &str) -> bool {
@@ -108,7 +108,8 @@ enum Separator {
     Nothing,
     This(char),
     Any,
-    /// A sign with a meaning in regular expressions.
+    /// A sign with a meaning in regular expressions, or a character of two UTF-16 units, of which the validator takes the
+    /// first for the separator.
     Never,
 }
 
@@ -130,10 +131,10 @@ impl Separator {
                 Some((start, before))
                     if before == character && place > start + character.len_utf8() =>
                 {
-                    return Self::of(character)
+                    return Self::of(character);
                 }
                 _ => {
-                    opening = (!matches!(character, 'Z' | '+' | '-')).then_some((place, character))
+                    opening = (!matches!(character, 'Z' | '+' | '-')).then_some((place, character));
                 }
             }
         }
@@ -143,7 +144,7 @@ impl Separator {
     fn of(character: char) -> Self {
         match character {
             '.' => Self::Any,
-            '$' | '(' | ')' | '*' | '+' | '?' | '[' | '\\' | '^' | '|' => Self::Never,
+            '$' | '(' | ')' | '*' | '+' | '?' | '[' | '\\' | '^' | '\u{10000}'.. => Self::Never,
             _ => Self::This(character),
         }
     }

@@ -1,0 +1,98 @@
+"""Where the demo runs: private servers, or those that INDEXER_TEST_*_URL name, and there only what it made itself."""
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from redis import Redis
+from redis.exceptions import RedisError
+
+from indexer import embedded, values
+from indexer.errors import ConfigError, UnavailableError
+
+REDIS, POSTGRES = "INDEXER_TEST_REDIS_URL", "INDEXER_TEST_POSTGRES_URL"
+# The demo's data is thrown away: nothing in it needs to reach the disk.
+SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Both servers, with an empty database in each."""
+
+    redis_url: str
+    postgres_url: str
+    postmaster: int | None
+    """The process id of a private PostgreSQL."""
+
+
+@contextmanager
+def servers(environ: Mapping[str, str]) -> Iterator[Servers]:
+    """The servers for the time of the block; everything in their databases is gone afterwards.
+
+    ConfigError where there are no programs to start, or where the named Redis database is not empty; UnavailableError
+    where a server cannot be used.
+    """
+    with ExitStack() as stack:
+        redis_url = stack.enter_context(_named_redis(environ[REDIS]) if environ.get(REDIS) else _private_redis())
+        if named := environ.get(POSTGRES):
+            yield Servers(redis_url, stack.enter_context(_named_database(named)), None)
+        else:
+            private = stack.enter_context(embedded.postgres(SETTINGS))
+            yield Servers(redis_url, private.url, private.pid)
+
+
+@contextmanager
+def _private_redis() -> Iterator[str]:
+    with embedded.redis() as server:
+        yield server.url
+
+
+@contextmanager
+def _named_redis(url: str) -> Iterator[str]:
+    with Redis.from_url(url) as client:
+        try:
+            keys = client.dbsize()
+        except (RedisError, OSError) as fault:
+            raise _unavailable(REDIS, fault) from None
+        if keys:
+            raise ConfigError(
+                f"{REDIS} names a database that is not empty",
+                "it may be somebody's, and the demo would index it",
+                "name an empty database (/1 to /15 at the end of the URL), or unset the variable",
+            )
+        yield url
+        client.flushdb()
+
+
+@contextmanager
+def _named_database(url: str) -> Iterator[str]:
+    name = f"indexer_demo_{os.getpid()}"
+    try:
+        _execute(url, f"CREATE DATABASE {values.quoted(name)} TEMPLATE template0 ENCODING 'UTF8'")
+    except (asyncpg.PostgresError, OSError) as fault:
+        raise _unavailable(POSTGRES, fault) from None
+    try:
+        yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+    finally:
+        _execute(url, f"DROP DATABASE {values.quoted(name)} WITH (FORCE)")
+
+
+def _unavailable(variable: str, fault: Exception) -> UnavailableError:
+    return UnavailableError(
+        f"the server that {variable} names cannot be used", values.mask(str(fault)), "correct it, or unset it"
+    )
+
+
+def _execute(url: str, statement: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(url, statement_cache_size=0)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())

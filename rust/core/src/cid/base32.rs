@@ -1,0 +1,62 @@
+//! Base32 in lower case without padding (RFC 4648 section 6).
+
+use super::CidError;
+
+const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// What [`value`] gives for a byte outside the alphabet: a bit that no value has.
+pub(super) const NO_DIGIT: u8 = 0x80;
+
+pub(super) const fn value(digit: u8) -> u8 {
+    match digit {
+        b'a'..=b'z' => digit - b'a',
+        b'2'..=b'7' => digit - b'2' + 26,
+        _ => NO_DIGIT,
+    }
+}
+
+/// Takes `=` at the end, any number of it; refuses spare bits that are not zero.
+pub(super) fn decode(text: &[u8]) -> Result<Vec<u8>, CidError> {
+    let padding = text
+        .iter()
+        .rev()
+        .take_while(|digit| **digit == b'=')
+        .count();
+    let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
+    let mut buffer = 0u32;
+    let mut bits = 0;
+    for digit in text.iter().take(text.len() - padding) {
+        let value = value(*digit);
+        if value == NO_DIGIT {
+            return Err(CidError::BadText);
+        }
+        buffer = (buffer << 5 | u32::from(value)) & 0xfff;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((buffer >> bits & 0xff) as u8);
+        }
+    }
+    if bits >= 5 || buffer & ((1 << bits) - 1) != 0 {
+        return Err(CidError::BadText);
+    }
+    Ok(bytes)
+}
+
+/// Appends the digits of `bytes`.
+pub(super) fn encode(bytes: &[u8], text: &mut String) {
+    text.reserve(bytes.len().div_ceil(5) * 8);
+    let mut buffer = 0u32;
+    let mut bits = 0;
+    for byte in bytes {
+        buffer = (buffer << 8 | u32::from(*byte)) & 0xfff;
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(char::from(DIGITS[(buffer >> bits & 31) as usize]));
+        }
+    }
+    if bits > 0 {
+        text.push(char::from(DIGITS[(buffer << (5 - bits) & 31) as usize]));
+    }
+}
