@@ -40,11 +40,11 @@ lint: $(BUILT) ## format, style, types, and the Rust module against its stub
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	cd python && ../$(BIN)/python -m mypy.stubtest indexer._native --allowlist <(echo indexer._native.__all__)
+	MYPYPATH=python $(BIN)/python -m mypy.stubtest indexer._native --allowlist <(echo indexer._native.__all__)
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 
-wheel: $(INSTALLED) ## build dist/*.whl as it is released (takes minutes)
+wheel: $(INSTALLED) ## build dist/*.whl as it is released
 	$(BIN)/maturin build --profile dist --out dist
 
 clean: ## remove everything that the other targets made

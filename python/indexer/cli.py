@@ -58,11 +58,11 @@ def _run(given: argparse.Namespace) -> int:
     from indexer import logs
 
     settings, warnings = Settings.from_environment(os.environ, _flags(given))
-    if settings.aggregates == "recount":
+    if settings.mode == "label":
         raise ConfigError(
-            "INDEXER_AGGREGATES=recount is not available yet",
-            "this version keeps counters by delta, or not at all",
-            "set INDEXER_AGGREGATES to delta or off",
+            "INDEXER_MODE=label is not available yet",
+            "this version indexes events, not labels",
+            "set INDEXER_MODE to all or stream",
         )
     settings = replace(settings, drain=given.drain, wait=given.wait)
     logs.configure(settings.log_level, os.environ)

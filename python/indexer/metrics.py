@@ -19,9 +19,6 @@ OUTCOMES = ("indexed", "ignored", "dead_lettered")
 STAGES = ("read", "decode", "read_rows", "fold", "write", "settle", "ack")
 CHANGES = ("insert", "update", "delete")
 RETRY_CLASSES = ("outage", "contention", "data")
-# Reasons that only the pipeline can find (hostile-kinds.md, Fates); `db` stands for every db_<SQLSTATE>.
-REJECT_REASONS = tuple(dict.fromkeys((*_native.REJECT_REASONS, "crashed", "db")))
-IGNORED_REASONS = tuple(dict.fromkeys((*_native.IGNORED_REASONS, "not_its_own", "vanished")))
 WRITTEN_TABLES = tuple(table.name for table in TABLES if table.written)
 
 # A statement on warm tables takes milliseconds, a batch behind a lock up to its time limit.
@@ -44,10 +41,10 @@ class Metrics:
             "messages", "Messages that were finished and acknowledged.", stream=names, outcome=OUTCOMES
         )
         self.ignored = self._counter(
-            "ignored", "Messages that rightly have no effect.", stream=names, reason=IGNORED_REASONS
+            "ignored", "Messages that rightly have no effect.", stream=names, reason=_native.IGNORED_REASONS
         )
         self.dead_letters = self._counter(
-            "dead_letters", "Messages put into indexer.dead_letter.", stream=names, reason=REJECT_REASONS
+            "dead_letters", "Messages put into indexer.dead_letter.", stream=names, reason=_native.REJECT_REASONS
         )
         self.rows = self._counter(
             "rows", "Rows of the AppView's tables that were changed.", table=WRITTEN_TABLES, change=CHANGES

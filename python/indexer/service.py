@@ -44,24 +44,25 @@ async def run(settings: Settings) -> int:
     UnavailableError, ConfigError or SchemaError where it cannot start.
     """
     async with contextlib.AsyncExitStack() as stack:
-        pool, redis = await _opened(settings, stack)
+        pool, redis, statements = await _opened(settings, stack)
         lease = Lease(pool, settings.consumer)
         await lease.take()
         stack.push_async_callback(_quietly, lease.release)
         metrics = Metrics(settings.streams)
         turns = Turns(settings.pool_max_size)
-        lanes = [_lane(settings, stream, pool, turns, redis, metrics) for stream in settings.streams]
+        lanes = [_lane(settings, stream, pool, turns, statements, redis, metrics) for stream in settings.streams]
         port = await stack.enter_async_context(
             serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
         )
         described = settings.described()
         log.info("started", version=_native.VERSION, metrics_port_bound=port, **described)
-        code = await _until_done(settings, lanes, lease, redis, pool, metrics)
+        recounter = Recounter(pool, statements)
+        code = await _until_done(settings, lanes, lease, recounter, redis, pool, metrics)
         log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes))
     return code
 
 
-async def _opened(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Pool, Redis]:
+async def _opened(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Pool, Redis, Statements]:
     """Connections to both servers, and a look at the schema."""
     while True:
         try:
@@ -86,7 +87,7 @@ async def _opened(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple
             log.warning("schema_note", note=str(note))
         stack.push_async_callback(_closed, pool)
         stack.push_async_callback(redis.aclose)
-        return pool, redis
+        return pool, redis, Statements(settings.postgres_schema, findings.absent)
 
 
 def _redis(settings: Settings) -> Redis:
@@ -113,10 +114,12 @@ async def _reachable(redis: Redis, settings: Settings) -> None:
         ) from None
 
 
-def _lane(settings: Settings, stream: str, pool: Pool, turns: Turns, redis: Redis, metrics: Metrics) -> Lane:
+def _lane(
+    settings: Settings, stream: str, pool: Pool, turns: Turns, statements: Statements, redis: Redis, metrics: Metrics
+) -> Lane:
     sink = Sink(
         pool,
-        Statements(settings.postgres_schema),
+        statements,
         stream,
         settings.notifications,
         settings.aggregates,
@@ -128,7 +131,13 @@ def _lane(settings: Settings, stream: str, pool: Pool, turns: Turns, redis: Redi
 
 
 async def _until_done(
-    settings: Settings, lanes: list[Lane], lease: Lease, redis: Redis, pool: Pool, metrics: Metrics
+    settings: Settings,
+    lanes: list[Lane],
+    lease: Lease,
+    recounter: Recounter,
+    redis: Redis,
+    pool: Pool,
+    metrics: Metrics,
 ) -> ExitCode:
     """Run the lanes until they end; the first signal lets them finish, the second does not."""
     stop, hurry = asyncio.Event(), asyncio.Event()
@@ -141,7 +150,6 @@ async def _until_done(
             asyncio.create_task(lease.keep(), name="lease"),
             asyncio.create_task(_samples(settings, lanes, redis, pool, metrics), name="samples"),
         }
-        recounter = Recounter(pool, Statements(settings.postgres_schema))
         if settings.aggregates == "recount":
             beside.add(asyncio.create_task(recounter.run(), name="recount"))
         hurried = asyncio.create_task(_too_late(stop, hurry, settings.grace_s), name="grace")

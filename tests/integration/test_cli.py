@@ -84,8 +84,8 @@ def test_wrong_setting_is_exit_78_without_its_secret() -> None:
     assert "ter2" not in found.stderr
 
 
-def test_aggregates_that_are_not_there_yet_are_refused() -> None:
-    found = command("run", "--aggregates", "recount", **SETTINGS)
+def test_a_mode_that_is_not_there_yet_is_refused() -> None:
+    found = command("run", "--mode", "label", **SETTINGS)
     assert found.returncode == ExitCode.CONFIG
     assert "not available yet" in found.stderr
 

@@ -185,7 +185,7 @@ async def test_own_tables_have_the_columns_that_are_promised(database: str) -> N
     assert columns["migration"] == ["number", "name", "checksum", "applied_at"]
 
 
-@pytest.mark.parametrize("change", ["checksum = 'other'", "number = 9999"])
+@pytest.mark.parametrize("change", ["checksum = 'other'", "number = number + 9000"])
 async def test_schema_of_another_version_is_not_touched(change: str, database: str) -> None:
     await fetch(database, f"UPDATE indexer.migration SET {change}")
     with pytest.raises(SchemaError, match="another version") as fault:
@@ -342,6 +342,14 @@ async def test_each_missing_right_is_found(statement: str, what: str, role: str,
     await fetch(empty_database, statement.format(role=role))
     findings = await check.check_url(as_role(empty_database, role), "public")
     assert [found.what for found in findings.missing] == [what]
+
+
+async def test_role_needs_no_right_to_create_schemas_that_were_made_for_it(role: str, empty_database: str) -> None:
+    await fetch(empty_database, "CREATE EXTENSION pg_trgm")
+    for schema in ("indexer", "bsky"):
+        await fetch(empty_database, f"CREATE SCHEMA {schema} AUTHORIZATION {role}")
+    done = await create.create(as_role(empty_database, role), "bsky")
+    assert (done.steps, done.appview) == (STEPS, "created")
 
 
 async def test_role_that_may_not_create_is_told_who_can(role: str, empty_database: str) -> None:

@@ -3,7 +3,7 @@ from itertools import product
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from indexer import _native, metrics
+from indexer import _native
 from indexer.metrics import Metrics
 
 STREAMS = ("firehose_live", "label_live")
@@ -57,10 +57,15 @@ def test_messages_have_a_series_for_every_stream_and_outcome() -> None:
     }
 
 
-def test_reasons_are_those_of_the_rust_module_and_of_the_pipeline() -> None:
-    assert set(metrics.REJECT_REASONS) == {*_native.REJECT_REASONS, "crashed", "db"}
-    assert set(metrics.IGNORED_REASONS) == {*_native.IGNORED_REASONS, "not_its_own", "vanished"}
-    assert len(set(metrics.REJECT_REASONS)) == len(metrics.REJECT_REASONS)
+def test_reasons_are_the_closed_lists_of_the_rust_module() -> None:
+    found = scraped()
+    for name, reasons, only_here in (
+        ("indexer_dead_letters", _native.REJECT_REASONS, {"crashed", "db"}),
+        ("indexer_ignored", _native.IGNORED_REASONS, {"not_its_own", "vanished"}),
+    ):
+        assert only_here <= set(reasons)  # found by the pipeline, not by the decoder
+        shown = {label for _, pairs, _ in found[name] for key, label in pairs if key == "reason"}
+        assert shown == set(reasons)
 
 
 def test_build_is_described() -> None:

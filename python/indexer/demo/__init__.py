@@ -14,12 +14,11 @@ from contextlib import ExitStack, contextmanager
 
 from redis import Redis
 
-from indexer.demo import findings, identifiers, processor, recording, summary
+from indexer.demo import feed, findings, identifiers, processor, recording, summary
 from indexer.demo.daemon import Counts, Daemon, running
-from indexer.demo.feed import BACKFILL, LIVE, Fed, feed
 from indexer.demo.servers import servers
 from indexer.demo.terminal import Terminal
-from indexer.errors import ExitCode
+from indexer.errors import ExitCode, IndexerError
 from indexer.schema import create
 
 MESSAGES = 20_000
@@ -36,6 +35,9 @@ def main(messages: int = MESSAGES) -> int:
     except KeyboardInterrupt:
         terminal.say("stopped early; the servers are stopped, their data is gone")
         return ExitCode.STOPPED_EARLY
+    except IndexerError:
+        terminal.clear()
+        raise
     except BrokenPipeError:  # nobody reads on; the interpreter must not find that out once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.STOPPED_EARLY
@@ -49,7 +51,7 @@ def _demo(terminal: Terminal, messages: int) -> int:
         asyncio.run(create.create(place.postgres_url, findings.SCHEMA))
         terminal.say(f"servers with the AppView's schema: ready after {time.monotonic() - began:.1f} s")
         client = stack.enter_context(Redis.from_url(place.redis_url))
-        fed = feed(client, messages, lambda done, total: terminal.progress("filling the streams", done, total, 0))
+        fed = feed.fill(client, messages, lambda done, total: terminal.progress("filling the streams", done, total, 0))
         settings = {
             "redis_url": place.redis_url,
             "postgres_url": place.postgres_url,
@@ -71,7 +73,7 @@ def _demo(terminal: Terminal, messages: int) -> int:
 
 
 def _index(
-    terminal: Terminal, client: Redis, daemon: Daemon, postmaster: int | None, fed: Fed
+    terminal: Terminal, client: Redis, daemon: Daemon, postmaster: int | None, fed: feed.Fed
 ) -> tuple[Counts, summary.Speed]:
     """Wait until everything is indexed; what was counted, and how long it took."""
 
@@ -79,7 +81,7 @@ def _index(
         return processor.seconds(daemon.pid), None if postmaster is None else processor.family_seconds(postmaster)
 
     def left() -> int:
-        return int(client.xlen(LIVE)) + int(client.xlen(BACKFILL))
+        return int(client.xlen(feed.LIVE)) + int(client.xlen(feed.BACKFILL))
 
     def tell(done: int) -> None:
         terminal.progress("indexing", done, fed.total, done / max(time.time() - daemon.started_at, 0.1))

@@ -59,7 +59,7 @@ class Daemon:
         ignored = +found["indexer_ignored"]
         return Counts(found["indexer_messages"], ignored, found["indexer_cleaned_texts"][""])
 
-    def until(self, done: Callable[[], int], total: int, told: Callable[[int], None]) -> None:
+    def until(self, done: Callable[[], int], total: int, told: Callable[[int], None], every_s: float = 0.05) -> None:
         """Wait until `done()` is `total`; `told` hears how far it is. IndexerError where it does not go on."""
         seen, moved = -1, time.monotonic()
         while seen < total:
@@ -70,7 +70,7 @@ class Daemon:
                 raise self._fault(f"it ended with status {self._child.process.returncode}")
             if time.monotonic() - moved > STALLED_S:
                 raise self._fault(f"nothing moved for {STALLED_S:.0f} s; it says of itself: {self._readiness()}")
-            time.sleep(0.05)
+            time.sleep(every_s)
 
     def _started(self) -> dict[str, object]:
         """The line of its log that says that it has started."""

@@ -36,6 +36,8 @@ class Findings:
 
     missing: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
+    absent: frozenset[tuple[str, str]] = frozenset()
+    """Table and column of what is optional and missing."""
 
     def raise_if_missing(self) -> None:
         """SchemaError with everything that is missing."""
@@ -62,12 +64,16 @@ async def check(connection: "Connection", schema: str) -> Findings:
         missing.append(Finding(f"the schema {schema} has none of the AppView's tables", f"{CREATE}, {where}"))
         return Findings(tuple(missing))
     notes: list[Finding] = []
+    absent: set[tuple[str, str]] = set()
     for table in TABLES:
         name = f"{schema}.{table.name}"
         if table.name not in existing:
             missing.append(Finding(f"the table {name} is missing", MIGRATE))
             continue
         missing += _table_faults(name, table, existing[table.name])
+        lacking = sorted(table.optional - existing[table.name].columns.keys())
+        notes += [Finding(f"{name} has no column {column}", "what it would hold is not written") for column in lacking]
+        absent |= {(table.name, column) for column in lacking}
         missing += _privilege_faults(schema, table, existing[table.name])
         notes += [
             Finding(f"{name} has no index on {column}", "statements that look it up will read the whole table")
@@ -75,11 +81,13 @@ async def check(connection: "Connection", schema: str) -> Findings:
             if column not in existing[table.name].leading
         ]
     missing += await _sequence_faults(connection, schema, existing)
-    return Findings(tuple(missing), tuple(notes))
+    return Findings(tuple(missing), tuple(notes), frozenset(absent))
 
 
 def _table_faults(name: str, table: Table, found: Existing) -> Iterator[Finding]:
     for column, kind in table.columns.items():
+        if column not in found.columns and column in table.optional:
+            continue
         if column not in found.columns:
             yield Finding(f"the column {name}.{column} is missing", MIGRATE)
         elif found.columns[column].type not in TYPES[kind]:

@@ -9,7 +9,7 @@ import asyncpg
 
 from indexer.errors import SchemaError
 from indexer.schema.connection import connected
-from indexer.schema.migration import BOOTSTRAP, OWN_SCHEMA, migrate, migrations
+from indexer.schema.migration import LEDGER, OWN_SCHEMA, SCHEMA, migrate, migrations
 from indexer.schema.needs import TABLES
 from indexer.values import quoted
 
@@ -62,7 +62,7 @@ async def create(url: str, schema: str) -> Created:
 
 def script(schema: str) -> str:
     """The whole of what `create` runs on an empty database, and the grants for a role that only runs the indexer."""
-    own = "".join((BOOTSTRAP, *(f"\n{step.sql}{step.entry}" for step in migrations())))
+    own = "".join((SCHEMA, LEDGER, *(f"\n{step.sql}{step.entry}" for step in migrations())))
     return (
         f"-- The indexer's own schema.\nBEGIN;\n{own}COMMIT;\n\n"
         f"-- The AppView's tables: leave this out where its services have made them.\nBEGIN;\n"

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 OWN_SCHEMA = "indexer"
 
 # The ledger of the steps is not a step: it must be there before the first.
-BOOTSTRAP = """\
-CREATE SCHEMA indexer;
+SCHEMA = "CREATE SCHEMA indexer;\n"
+LEDGER = """\
 CREATE TABLE indexer.migration (
     number integer PRIMARY KEY,
     name text NOT NULL,
@@ -70,7 +70,9 @@ async def migrate(connection: "Connection") -> list[str]:
     """
     had = await applied(connection)
     if had is None:
-        await connection.execute(BOOTSTRAP)
+        # An empty schema may have been made for a role that may not create schemas.
+        exists = await connection.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = 'indexer'")
+        await connection.execute(LEDGER if exists else SCHEMA + LEDGER)
         had = {}
     known = {step.number: step for step in migrations()}
     for number, checksum in had.items():

@@ -23,15 +23,18 @@ class Table:
     written: bool = True
     sequence: str | None = field(default=None)
     """A column that is numbered by a sequence."""
+    optional: frozenset[str] = frozenset()
+    """Columns that came late: where they are missing, what they hold is not written."""
 
 
 def _table(
     name: str, key: str, columns: str, *, indexes: str = "", written: bool = True, sequence: str | None = None
 ) -> Table:
-    """Columns are text unless a type follows a colon."""
-    parts = [column.partition(":")[::2] for column in columns.split()]
+    """Columns are text unless a type follows a colon; a question mark makes them optional."""
+    optional = frozenset(column.rstrip("?") for column in columns.split() if column.endswith("?"))
+    parts = [column.rstrip("?").partition(":")[::2] for column in columns.split()]
     typed = {column: kind or "text" for column, kind in parts}
-    return Table(name, tuple(key.split()), typed, tuple(indexes.split()), written, sequence)
+    return Table(name, tuple(key.split()), typed, tuple(indexes.split()), written, sequence, optional)
 
 
 TABLES: tuple[Table, ...] = (
@@ -46,7 +49,7 @@ TABLES: tuple[Table, ...] = (
     _table("follow", "uri", "uri cid creator subjectDid createdAt indexedAt", indexes="creator subjectDid"),
     _table("label", "src uri cid val", "src uri cid val neg:boolean cts exp"),
     _table("labeler", "uri", "uri cid creator createdAt indexedAt"),
-    _table("like", "uri", "uri cid creator subject subjectCid createdAt indexedAt via viaCid",
+    _table("like", "uri", "uri cid creator subject subjectCid createdAt indexedAt via? viaCid?",
            indexes="subject creator"),
     _table("list", "uri", "uri cid creator name purpose description descriptionFacets avatarCid createdAt indexedAt",
            indexes="creator"),
@@ -68,7 +71,7 @@ TABLES: tuple[Table, ...] = (
            " createdAt indexedAt", indexes="creator"),
     _table("profile_agg", "did", "did followersCount:bigint followsCount:bigint postsCount:bigint"),
     _table("quote", "uri", "uri cid subject subjectCid createdAt indexedAt", indexes="subject"),
-    _table("repost", "uri", "uri cid creator subject subjectCid createdAt indexedAt via viaCid",
+    _table("repost", "uri", "uri cid creator subject subjectCid createdAt indexedAt via? viaCid?",
            indexes="creator subject"),
     _table("starter_pack", "uri", "uri cid creator createdAt indexedAt name", indexes="creator"),
     _table("thread_gate", "uri", "uri cid creator postUri createdAt indexedAt", indexes="postUri"),

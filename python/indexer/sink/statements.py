@@ -1,5 +1,6 @@
 """The text of every statement: written by hand in `queries.sql`, generated for the tables of records."""
 
+from collections.abc import Collection
 from importlib.resources import files
 
 from indexer.records._spec import Key, Table
@@ -15,7 +16,9 @@ _SQL_TYPES = {"text": "text", "jsonb": "text", "boolean": "boolean"}
 class Statements:
     """Statements with the AppView's schema filled in, by name (`queries.sql`) and by table."""
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: str, absent: Collection[tuple[str, str]] = ()) -> None:
+        """`absent` names tables and columns of them that this database does not have (`Findings.absent`)."""
+        self._absent = frozenset(absent)
         self.schema = '"' + schema.replace('"', '""') + '"'
         text = files("indexer.sink").joinpath("queries.sql").read_text(encoding="utf-8")
         self._named = {
@@ -44,9 +47,10 @@ class Statements:
         return known
 
     def _insert(self, table: Table) -> str:
-        names = [f'"{name}"' for name in (*table.columns, *(name for name, _ in table.computed))]
+        written = {name: kind for name, kind in table.columns.items() if (table.name, name) not in self._absent}
+        names = [f'"{name}"' for name in (*written, *(name for name, _ in table.computed))]
         arrays = [f"${n}::{_SQL_TYPES[kind]}[]" for n, kind in enumerate(table.columns.values(), 1)]
-        values = [f'u."{name}"' + ("::jsonb" if kind == "jsonb" else "") for name, kind in table.columns.items()]
+        values = [f'u."{name}"' + ("::jsonb" if kind == "jsonb" else "") for name, kind in written.items()]
         values += [sql.replace("{schema}", self.schema) for _, sql in table.computed]
         columns = ", ".join(f'"{name}"' for name in table.columns)
         return (

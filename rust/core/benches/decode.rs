@@ -24,7 +24,9 @@ fn main() {
         .split(|byte| *byte == b'\n')
         .filter(|payload| !payload.is_empty())
         .collect();
-    let best = (0..ROUNDS).map(|_| decode_all(&payloads)).fold(f64::MAX, f64::min);
+    let best = (0..ROUNDS)
+        .map(|_| decode_all(&payloads))
+        .fold(f64::MAX, f64::min);
     let bytes: usize = payloads.iter().map(|payload| payload.len()).sum();
     println!(
         "{} events of {} bytes: {best:.0} ns/event, {:.0} MB/s",
@@ -40,8 +42,10 @@ fn decode_all(payloads: &[&[u8]]) -> f64 {
     for batch in payloads.chunks(BATCH) {
         let arena = Arena::new();
         let mut decoder = Decoder::new(&arena);
-        let outcomes: Vec<Outcome<'_>> =
-            batch.iter().map(|payload| decoder.event(payload, CLOCK_MS)).collect();
+        let outcomes: Vec<Outcome<'_>> = batch
+            .iter()
+            .map(|payload| decoder.event(payload, CLOCK_MS))
+            .collect();
         black_box(&outcomes);
     }
     start.elapsed().as_nanos() as f64 / payloads.len() as f64

@@ -66,11 +66,7 @@ fn base64(text: Text<'_>) -> Option<&str> {
 }
 
 /// `{"cid": text, "mimeType": text}`
-fn untyped_blob<'a>(
-    first: Member<'a>,
-    second: Member<'a>,
-    arena: &'a Arena,
-) -> Option<Value<'a>> {
+fn untyped_blob<'a>(first: Member<'a>, second: Member<'a>, arena: &'a Arena) -> Option<Value<'a>> {
     let (cid, mime_type) = if first.key == *"cid" && second.key == *"mimeType" {
         (first.value, second.value)
     } else if first.key == *"mimeType" && second.key == *"cid" {
@@ -99,13 +95,17 @@ fn typed_blob<'a>(members: &mut [Member<'a>], arena: &'a Arena) -> Option<Value<
     if !members.iter().any(is_blob) {
         return None;
     }
-    if let Some(member) = members.iter_mut().find(|member| member.key == *"ref") {
-        if let Some(cid) = dialect_link(member.value, arena) {
-            member.value = Value::Link(cid);
-        }
+    if let Some(member) = members.iter_mut().find(|member| member.key == *"ref")
+        && let Some(cid) = dialect_link(member.value, arena)
+    {
+        member.value = Value::Link(cid);
     }
     let find = |key: &str| members.iter().find(|member| member.key == *key);
-    match (find("ref")?.value, find("mimeType")?.value, find("size")?.value) {
+    match (
+        find("ref")?.value,
+        find("mimeType")?.value,
+        find("size")?.value,
+    ) {
         (Value::Link(cid), Value::Text(mime_type), Value::Number(size)) if members.len() == 4 => {
             Some(Value::Blob(arena.alloc(Blob::Typed {
                 cid,
@@ -127,7 +127,9 @@ fn dialect_link<'a>(value: Value<'a>, arena: &'a Arena) -> Option<&'a str> {
             for (byte, item) in bytes.iter_mut().zip(items) {
                 *byte = small_integer(*item)?;
             }
-            let cid = Cid::from_bytes(&bytes).ok().filter(|cid| cid.version() == 1)?;
+            let cid = Cid::from_bytes(&bytes)
+                .ok()
+                .filter(|cid| cid.version() == 1)?;
             Some(arena.alloc_str(&cid.to_canonical_text()))
         }
         _ => None,
@@ -136,7 +138,15 @@ fn dialect_link<'a>(value: Value<'a>, arena: &'a Arena) -> Option<&'a str> {
 
 fn small_integer(value: Value<'_>) -> Option<u8> {
     match value {
-        Value::Number(number) => (0..=u8::MAX).find(|byte| f64::from(*byte) == number),
+        Value::Number(number) if number.fract() == 0.0 && (0.0..=255.0).contains(&number) =>
+        {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "within bounds"
+            )]
+            Some(number as u8)
+        }
         _ => None,
     }
 }

@@ -97,7 +97,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::panic, reason = "it is what is tested")]
     fn a_panic_becomes_a_reject() {
         let Outcome::Reject(reject) = shielded(|| panic!("seven of {}", 9)) else {
             unreachable!()

@@ -143,8 +143,9 @@ pub(crate) fn decode<'a>(
     out: &mut String,
 ) -> Outcome<'a> {
     let members = match document.value {
-        Value::Null | Value::Bool(false) => return Outcome::Ignored(Ignored::Empty),
-        Value::Number(0.0) => return Outcome::Ignored(Ignored::Empty),
+        Value::Null | Value::Bool(false) | Value::Number(0.0) => {
+            return Outcome::Ignored(Ignored::Empty);
+        }
         Value::Text(text) if text.as_str().is_empty() => return Outcome::Ignored(Ignored::Empty),
         Value::Bool(true) => return not_an_object("true"),
         Value::Number(_) => return not_an_object("a number"),
@@ -250,7 +251,11 @@ impl<'a> Reader<'a, '_> {
         let did = present(self.fields.did, "did")?;
         let time = present(self.fields.time, "time")?;
         if !did.is_clean() {
-            return Err(Reject::new(Reason::BadUri, "did", "the did holds NUL or a lone surrogate"));
+            return Err(Reject::new(
+                Reason::BadUri,
+                "did",
+                "the did holds NUL or a lone surrogate",
+            ));
         }
         Ok(Event {
             kind,
@@ -258,7 +263,7 @@ impl<'a> Reader<'a, '_> {
             time: self.cleaned(time),
             backfill: match self.fields.seq {
                 None | Some(Value::Null) => None,
-                Some(Value::Number(seq)) => Some(seq == -1.0 || seq == -2.0),
+                Some(Value::Number(seq)) => Some(matches!(seq, -1.0 | -2.0)),
                 Some(_) => Some(false),
             },
             rev: None,
@@ -274,7 +279,11 @@ impl<'a> Reader<'a, '_> {
         match canonical_text(text.as_str()) {
             Ok(std::borrow::Cow::Borrowed(text)) => Ok(text),
             Ok(std::borrow::Cow::Owned(text)) => Ok(self.arena.alloc_str(&text)),
-            Err(fault) => Err(Reject::new(reason, "", format!("{fault}: {}", text.as_str()))),
+            Err(fault) => Err(Reject::new(
+                reason,
+                "",
+                format!("{fault}: {}", text.as_str()),
+            )),
         }
     }
 
@@ -302,7 +311,11 @@ fn present<'a>(field: Option<Value<'a>>, name: &str) -> Result<Text<'a>, Reject>
 /// A rev that may be stored: one far in the future would freeze its record.
 fn rev_before(rev: Text<'_>, clock_ms: u64) -> Result<&str, Reject> {
     if !rev.is_clean() {
-        return Err(Reject::new(Reason::BadRev, "", "the rev holds NUL or a lone surrogate"));
+        return Err(Reject::new(
+            Reason::BadRev,
+            "",
+            "the rev holds NUL or a lone surrogate",
+        ));
     }
     let rev = rev.as_str();
     let latest = tid_of_ms(clock_ms.saturating_add(MAX_DRIFT_MS));

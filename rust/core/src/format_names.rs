@@ -2,8 +2,11 @@
 
 use crate::{formats, timestamp};
 
-/// Name and test of each format that the lexicons here use or that the network knows (records.md 3.2).
-const FORMATS: [(&str, fn(&str) -> bool); 11] = [
+/// The name of a format and its test.
+pub(crate) type NamedFormat = (&'static str, fn(&str) -> bool);
+
+/// The formats that the lexicons here use or that the network knows (records.md 3.2).
+const FORMATS: [NamedFormat; 11] = [
     ("at-identifier", formats::is_at_identifier),
     ("at-uri", formats::is_at_uri),
     ("cid", formats::is_cid),
@@ -17,8 +20,7 @@ const FORMATS: [(&str, fn(&str) -> bool); 11] = [
     ("uri", formats::is_uri),
 ];
 
-/// Name and test of a format.
-pub(crate) fn format_named(name: &str) -> Option<(&'static str, fn(&str) -> bool)> {
+pub(crate) fn format_named(name: &str) -> Option<NamedFormat> {
     FORMATS.into_iter().find(|(known, _)| *known == name)
 }
 

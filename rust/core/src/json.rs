@@ -154,7 +154,7 @@ impl<'a> Run<'a, '_> {
         let value = match self.next_byte() {
             b'"' => Value::Text(self.text()?),
             b'{' => return self.open_object(),
-            b'[' => return self.open_array(),
+            b'[' => return Ok(self.open_array()),
             b'-' | b'0'..=b'9' => {
                 let (number, end) = number::read(self.source, self.at)?;
                 self.at = end;
@@ -168,15 +168,15 @@ impl<'a> Run<'a, '_> {
         Ok(Some(value))
     }
 
-    fn open_array(&mut self) -> Result<Option<Value<'a>>, JsonFault> {
+    fn open_array(&mut self) -> Option<Value<'a>> {
         self.at += 1;
         self.push(Open::Array(self.parser.items.len()));
         if self.next_byte() != b']' {
-            return Ok(None);
+            return None;
         }
         self.parser.open.pop();
         self.at += 1;
-        Ok(Some(Value::Array(&[])))
+        Some(Value::Array(&[]))
     }
 
     fn open_object(&mut self) -> Result<Option<Value<'a>>, JsonFault> {
@@ -244,7 +244,8 @@ impl<'a> Run<'a, '_> {
 
     #[inline]
     fn text(&mut self) -> Result<Text<'a>, JsonFault> {
-        let (text, end) = string::read(self.source, self.at + 1, self.arena, &mut self.parser.text)?;
+        let (text, end) =
+            string::read(self.source, self.at + 1, self.arena, &mut self.parser.text)?;
         self.at = end;
         self.has_unclean_text |= !text.is_clean();
         Ok(text)

@@ -120,12 +120,18 @@ mod tests {
     }
 
     fn pairs(expected: &[(&str, usize)]) -> Vec<(String, usize)> {
-        expected.iter().map(|(key, place)| ((*key).to_owned(), *place)).collect()
+        expected
+            .iter()
+            .map(|(key, place)| ((*key).to_owned(), *place))
+            .collect()
     }
 
     #[test]
     fn a_repeated_key_keeps_its_first_place_and_takes_the_last_value() {
-        assert_eq!(settled(&["a", "b", "a", "c", "a", "b"]), pairs(&[("a", 4), ("b", 5), ("c", 3)]));
+        assert_eq!(
+            settled(&["a", "b", "a", "c", "a", "b"]),
+            pairs(&[("a", 4), ("b", 5), ("c", 3)])
+        );
     }
 
     #[test]
@@ -141,10 +147,29 @@ mod tests {
     #[test]
     fn array_indexes_come_first_in_their_order() {
         assert_eq!(
-            settled(&["b", "10", "2", "a", "01", "-1", "4294967294", "4294967295", "0", "1.0"]),
+            settled(&[
+                "b",
+                "10",
+                "2",
+                "a",
+                "01",
+                "-1",
+                "4294967294",
+                "4294967295",
+                "0",
+                "1.0"
+            ]),
             pairs(&[
-                ("0", 8), ("2", 2), ("10", 1), ("4294967294", 6),
-                ("b", 0), ("a", 3), ("01", 4), ("-1", 5), ("4294967295", 7), ("1.0", 9),
+                ("0", 8),
+                ("2", 2),
+                ("10", 1),
+                ("4294967294", 6),
+                ("b", 0),
+                ("a", 3),
+                ("01", 4),
+                ("-1", 5),
+                ("4294967295", 7),
+                ("1.0", 9),
             ])
         );
     }

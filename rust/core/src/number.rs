@@ -48,8 +48,7 @@ pub(crate) fn read(source: &str, from: usize) -> Result<(f64, usize), JsonFault>
         if is_negative { -number } else { number }
     } else {
         let text = source.get(from..end).unwrap_or_default();
-        text.parse()
-            .map_err(|_| JsonFault::new(from, "a number"))?
+        text.parse().map_err(|_| JsonFault::new(from, "a number"))?
     };
     Ok((number, end))
 }
@@ -108,7 +107,9 @@ mod tests {
 
     #[test]
     fn other_spellings_are_refused() {
-        for source in ["-", "+1", ".5", "1.", "01", "-01", "1e", "1e+", "1.e1", "00", "Infinity", "--1"] {
+        for source in [
+            "-", "+1", ".5", "1.", "01", "-01", "1e", "1e+", "1.e1", "00", "Infinity", "--1",
+        ] {
             assert!(read(source, 0).is_err(), "{source}");
         }
         assert!(read("0x10", 0).is_ok_and(|(_, end)| end == 1));

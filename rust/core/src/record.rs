@@ -65,7 +65,8 @@ fn declared<'a>(
     arena: &'a Arena,
 ) -> &'a [Member<'a>] {
     let names = collection.properties();
-    let is_declared = |member: &&Member<'_>| names.iter().any(|property| member.key == *property.name);
+    let is_declared =
+        |member: &&Member<'_>| names.iter().any(|property| member.key == *property.name);
     let found: Vec<_> = members.iter().filter(is_declared).copied().collect();
     arena.alloc_slice_copy(&found)
 }
@@ -77,7 +78,11 @@ fn refuse_faults(record: Option<Value<'_>>) -> Result<(), Reject> {
         None => Ok(()),
         Some(fault) => {
             path.reverse();
-            Err(Reject::new(Reason::BadRecord, &path.join("/"), fault.describe()))
+            Err(Reject::new(
+                Reason::BadRecord,
+                &path.join("/"),
+                fault.describe(),
+            ))
         }
     }
 }

@@ -165,12 +165,18 @@ mod tests {
         let reject = Reject::new(Reason::BadUri, "", "a\0".repeat(400));
         assert_eq!(reject.detail.chars().count(), MAX_DETAIL);
         assert!(reject.detail.ends_with("a…") && !reject.detail.contains('\0'));
-        assert_eq!(Reject::new(Reason::BadUri, "", "a".repeat(300)).detail, "a".repeat(300));
+        assert_eq!(
+            Reject::new(Reason::BadUri, "", "a".repeat(300)).detail,
+            "a".repeat(300)
+        );
     }
 
     #[test]
     fn the_cause_names_the_place_where_there_is_one() {
-        assert_eq!(Reject::new(Reason::MissingField, "cid", "").cause(), "missing_field:cid");
+        assert_eq!(
+            Reject::new(Reason::MissingField, "cid", "").cause(),
+            "missing_field:cid"
+        );
         assert_eq!(Reject::new(Reason::NotJson, "", "").cause(), "not_json");
     }
 

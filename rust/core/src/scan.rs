@@ -25,8 +25,8 @@ fn is_special(byte: u8) -> bool {
 
 /// The high bit of the lowest special byte is set; bits above it mean nothing (a borrow may have set them).
 fn special(word: u64) -> u64 {
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
+    let quote = word ^ (ONES * u64::from(b'"'));
+    let backslash = word ^ (ONES * u64::from(b'\\'));
     let is_quote = quote.wrapping_sub(ONES) & !quote;
     let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
     let is_control = word.wrapping_sub(ONES * 0x20) & !word;
@@ -45,7 +45,11 @@ mod tests {
                     let mut bytes = vec![b'a'; length.max(place + 1)];
                     bytes[place] = byte;
                     let expected = bytes.iter().position(|byte| is_special(*byte));
-                    assert_eq!(plain_end(&bytes, 0), expected.unwrap_or(bytes.len()), "{bytes:?}");
+                    assert_eq!(
+                        plain_end(&bytes, 0),
+                        expected.unwrap_or(bytes.len()),
+                        "{bytes:?}"
+                    );
                 }
             }
         }

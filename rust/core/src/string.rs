@@ -123,14 +123,14 @@ impl<'a> Escapes<'a, '_> {
     /// The code unit of the `\uXXXX` at `at`.
     fn unit(&self) -> Result<u16, JsonFault> {
         let digits = self.source.as_bytes().get(self.at + 2..self.at + 6);
-        let mut unit = 0;
-        for digit in digits.unwrap_or(b"-") {
-            let value = char::from(*digit)
-                .to_digit(16)
-                .ok_or(JsonFault::new(self.at, "four hexadecimal digits"))?;
-            unit = unit << 4 | value as u16;
-        }
-        Ok(unit)
+        let value = digits.and_then(|digits| {
+            digits.iter().try_fold(0, |value, digit| {
+                Some(value << 4 | char::from(*digit).to_digit(16)?)
+            })
+        });
+        value
+            .and_then(|value| u16::try_from(value).ok())
+            .ok_or(JsonFault::new(self.at, "four hexadecimal digits"))
     }
 }
 
@@ -142,7 +142,11 @@ mod tests {
         let arena = Arena::new();
         let (text, end) = read(source, 1, &arena, &mut String::new())?;
         assert_eq!(end, source.len());
-        Ok((text.as_str().to_owned(), text.lone().to_vec(), text.is_clean()))
+        Ok((
+            text.as_str().to_owned(),
+            text.lone().to_vec(),
+            text.is_clean(),
+        ))
     }
 
     #[test]
@@ -154,8 +158,7 @@ mod tests {
 
     #[test]
     fn escapes_are_decoded() {
-        let (text, lone, is_clean) =
-            read_one(r#""a\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00é""#).unwrap();
+        let (text, lone, is_clean) = read_one(r#""a\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00é""#).unwrap();
         assert_eq!(text, "a\"\\/\u{8}\u{c}\n\r\té😀é");
         assert!(lone.is_empty() && is_clean);
     }
@@ -179,10 +182,21 @@ mod tests {
     #[test]
     fn broken_strings_are_refused() {
         for source in [
-            r#""a"#, r#""\"#, r#""\x""#, r#""\u12""#, r#""\u12g4""#, r#""\ud800\u12""#, "\"\n\"", "\"a\0\"",
-            r#""\u+123""#, r#""\uéé""#,
+            r#""a"#,
+            r#""\"#,
+            r#""\x""#,
+            r#""\u12""#,
+            r#""\u12g4""#,
+            r#""\ud800\u12""#,
+            "\"\n\"",
+            "\"a\0\"",
+            r#""\u+123""#,
+            r#""\uéé""#,
         ] {
-            assert!(read(source, 1, &Arena::new(), &mut String::new()).is_err(), "{source}");
+            assert!(
+                read(source, 1, &Arena::new(), &mut String::new()).is_err(),
+                "{source}"
+            );
         }
     }
 }

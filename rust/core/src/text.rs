@@ -128,6 +128,9 @@ mod tests {
 
     #[test]
     fn surrogates_pair_up_or_are_replaced() {
-        assert_eq!(sanitize_utf16([0xd83d, 0xde00, 0, 0xd800, 0x61]), "😀\u{fffd}a");
+        assert_eq!(
+            sanitize_utf16([0xd83d, 0xde00, 0, 0xd800, 0x61]),
+            "😀\u{fffd}a"
+        );
     }
 }

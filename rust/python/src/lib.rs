@@ -7,6 +7,10 @@ mod values;
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 extracts arguments as owned values"
+)]
 mod _native {
     use indexer_core::{Arena, COLLECTIONS, Decoder, Ignored, Reason};
     use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -45,14 +49,20 @@ mod _native {
             let message = format!("{payloads} payloads, but {clocks} clocks");
             return Err(PyValueError::new_err(message));
         }
-        let bytes: Vec<&[u8]> = payloads.iter().map(|payload| payload.as_bytes()).collect();
+        let bytes: Vec<&[u8]> = payloads.iter().map(PyBytesMethods::as_bytes).collect();
         let mut arena = Arena::new();
         let arena = &mut arena;
         let outcomes = py.detach(move || {
             let mut decoder = Decoder::new(arena);
-            let clocks = clocks_ms.iter().map(|clock| u64::try_from(*clock).unwrap_or(0));
+            let clocks = clocks_ms
+                .iter()
+                .map(|clock| u64::try_from(*clock).unwrap_or(0));
             let decode = |(payload, clock)| decoder.event(payload, clock);
-            bytes.into_iter().zip(clocks).map(decode).collect::<Vec<_>>()
+            bytes
+                .into_iter()
+                .zip(clocks)
+                .map(decode)
+                .collect::<Vec<_>>()
         });
         let mut builder = Builder::new(py);
         let results = PyList::empty(py);

@@ -21,9 +21,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         Self {
             py,
             values: Values::new(py),
-            kinds: Kind::ALL
-                .map(|kind| (kind, intern(kind.as_str())))
-                .into(),
+            kinds: Kind::ALL.map(|kind| (kind, intern(kind.as_str()))).into(),
             collections: COLLECTIONS.map(intern).into(),
         }
     }
@@ -117,7 +115,10 @@ impl<'a, 'py> Builder<'a, 'py> {
 
     fn kind(&self, kind: Kind) -> Py<PyString> {
         let known = self.kinds.iter().find(|(known, _)| *known == kind);
-        known.map_or_else(|| self.text(kind.as_str()), |(_, name)| name.clone_ref(self.py))
+        known.map_or_else(
+            || self.text(kind.as_str()),
+            |(_, name)| name.clone_ref(self.py),
+        )
     }
 
     fn collection(&self, nsid: &str) -> Py<PyString> {

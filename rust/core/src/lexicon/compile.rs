@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::types::{
-    Format, Property, Range, Registry, TextRules, Type, TypeId, UnionMember,
-};
+use super::types::{Format, Property, Range, Registry, TextRules, Type, TypeId, UnionMember};
 use crate::Arena;
 use crate::format_names;
 use crate::json::Parser;
@@ -110,7 +108,10 @@ impl Compiler {
         match text(definition, "type")? {
             "boolean" => only(definition, &["default"]).map(|()| Type::Boolean),
             "integer" => {
-                only(definition, &["minimum", "maximum", "default", "enum", "const"])?;
+                only(
+                    definition,
+                    &["minimum", "maximum", "default", "enum", "const"],
+                )?;
                 Ok(Type::Integer {
                     range: Range {
                         min: number(definition, "minimum")?,
@@ -227,7 +228,10 @@ fn choices<T>(
         (None, Some(Value::Array(values))) => values.iter().copied().map(read).collect(),
         (None, Some(_)) => None,
     };
-    values.map_or_else(|| fault("enum or const of another type"), |values| Ok(Some(values)))
+    values.map_or_else(
+        || fault("enum or const of another type"),
+        |values| Ok(Some(values)),
+    )
 }
 
 fn format_named(name: &str) -> Result<Format> {
@@ -244,7 +248,8 @@ fn full_name(nsid: &str, reference: &str) -> String {
     } else {
         reference.to_owned()
     };
-    name.strip_suffix("#main").map_or(name.clone(), str::to_owned)
+    name.strip_suffix("#main")
+        .map_or(name.clone(), str::to_owned)
 }
 
 /// Fails if there are other rules than these.
@@ -295,7 +300,13 @@ fn number(definition: &[Member<'_>], key: &str) -> Result<Option<f64>> {
 }
 
 fn whole(definition: &[Member<'_>], key: &str) -> Result<Option<usize>> {
-    Ok(number(definition, key)?.map(|number| number as usize))
+    match number(definition, key)? {
+        None => Ok(None),
+        Some(number) => match number.to_string().parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => fault(format!("{key} is not a whole number")),
+        },
+    }
 }
 
 fn length(definition: &[Member<'_>]) -> Result<Range<usize>> {

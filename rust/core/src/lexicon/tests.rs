@@ -6,7 +6,9 @@ use crate::value::get;
 fn violation_of(collection: &str, record: &str) -> Option<String> {
     let arena = Arena::new();
     let document = Parser::default().parse(record, &arena).unwrap();
-    let verdict = collection_named(collection).unwrap().validate(Some(document.value));
+    let verdict = collection_named(collection)
+        .unwrap()
+        .validate(Some(document.value));
     verdict.err().map(|violation| violation.to_string())
 }
 
@@ -48,8 +50,13 @@ fn the_catalog_of_lexicon_features_is_judged_as_published() {
     let registry = compile::registry(&[document], &["example.lexicon.record"]).unwrap();
     let judge = |cases: &str, expected: bool| {
         let arena = Arena::new();
-        let cases = Parser::default().parse(arena.alloc_str(cases), &arena).unwrap().value;
-        let Value::Array(cases) = cases else { unreachable!() };
+        let cases = Parser::default()
+            .parse(arena.alloc_str(cases), &arena)
+            .unwrap()
+            .value;
+        let Value::Array(cases) = cases else {
+            unreachable!()
+        };
         for case in cases {
             let case = case.as_object().unwrap();
             let name = get(case, "name").and_then(Value::as_text).unwrap().as_str();
@@ -61,22 +68,43 @@ fn the_catalog_of_lexicon_features_is_judged_as_published() {
         }
         cases.len()
     };
-    assert_eq!(judge(include_str!("../../tests/data/lexicon-record-valid.json"), true), 2);
-    assert_eq!(judge(include_str!("../../tests/data/lexicon-record-invalid.json"), false), 25);
+    assert_eq!(
+        judge(
+            include_str!("../../tests/data/lexicon-record-valid.json"),
+            true
+        ),
+        2
+    );
+    assert_eq!(
+        judge(
+            include_str!("../../tests/data/lexicon-record-invalid.json"),
+            false
+        ),
+        25
+    );
 }
 
 #[test]
 fn unknown_rules_do_not_compile() {
     for (definition, expected) in [
         (r#"{"type":"string","pattern":"x"}"#, "unknown rule pattern"),
-        (r#"{"type":"string","format":"colour"}"#, "unknown format colour"),
+        (
+            r#"{"type":"string","format":"colour"}"#,
+            "unknown format colour",
+        ),
         (r#"{"type":"money"}"#, "unknown type money"),
-        (r##"{"type":"ref","ref":"#absent"}"##, "no document defines a.b.c#absent"),
+        (
+            r##"{"type":"ref","ref":"#absent"}"##,
+            "no document defines a.b.c#absent",
+        ),
     ] {
         let document = format!(
             r#"{{"id":"a.b.c","defs":{{"main":{{"type":"record","record":{{"type":"object","properties":{{"x":{definition}}}}}}}}}}}"#
         );
-        let fault = compile::registry(&[&document], &["a.b.c"]).err().unwrap().to_string();
+        let fault = compile::registry(&[&document], &["a.b.c"])
+            .err()
+            .unwrap()
+            .to_string();
         assert!(fault.ends_with(expected), "{fault}");
     }
     assert!(compile::registry(&[], &["a.b.c"]).is_err());
@@ -94,10 +122,18 @@ fn the_type_of_a_record_is_its_collection_with_or_without_lex() {
         let record = format!(
             r#"{{"$type":"{name}","subject":"did:plc:abc","createdAt":"2025-10-20T09:00:00Z"}}"#
         );
-        assert_eq!(violation_of("app.bsky.graph.block", &record).is_none(), passes, "{name}");
+        assert_eq!(
+            violation_of("app.bsky.graph.block", &record).is_none(),
+            passes,
+            "{name}"
+        );
     }
     let without = r#"{"subject":"did:plc:abc","createdAt":"2025-10-20T09:00:00Z"}"#;
-    assert!(violation_of("app.bsky.graph.block", without).unwrap().contains("$type must be"));
+    assert!(
+        violation_of("app.bsky.graph.block", without)
+            .unwrap()
+            .contains("$type must be")
+    );
 }
 
 #[test]
@@ -114,28 +150,50 @@ fn texts_are_limited_in_graphemes_and_in_bytes() {
     let family = "👨\u{200d}👩\u{200d}👧\u{200d}👦";
     assert_eq!(text_violation(""), "");
     assert_eq!(text_violation(&"a".repeat(300)), "");
-    assert_eq!(text_violation(&"a".repeat(301)), "text must be at most 300 graphemes long");
+    assert_eq!(
+        text_violation(&"a".repeat(301)),
+        "text must be at most 300 graphemes long"
+    );
     assert_eq!(text_violation(&family.repeat(120)), "");
-    assert_eq!(text_violation(&family.repeat(121)), "text must be at most 3000 bytes long");
+    assert_eq!(
+        text_violation(&family.repeat(121)),
+        "text must be at most 3000 bytes long"
+    );
     // Each lone surrogate counts as the three bytes that replace it.
     assert_eq!(text_violation(&r"\ud800".repeat(300)), "");
     // Indic conjuncts are two clusters: the reference's Unicode version is older than the rule that joins them.
     let conjuncts = format!(r#""text":"","tags":["{}"]"#, "क्ष".repeat(33));
-    assert_eq!(post_violation(&conjuncts), "tags/0 must be at most 64 graphemes long");
+    assert_eq!(
+        post_violation(&conjuncts),
+        "tags/0 must be at most 64 graphemes long"
+    );
 }
 
 #[test]
 fn lists_are_limited_and_their_items_checked() {
     for (members, expected) in [
         (r#""langs":["en","en-US","x-klingon"]"#, ""),
-        (r#""langs":["a","b","c","d"]"#, "langs must be at most 3 items long"),
-        (r#""langs":["en",""]"#, "langs/1 must be of the format language"),
+        (
+            r#""langs":["a","b","c","d"]"#,
+            "langs must be at most 3 items long",
+        ),
+        (
+            r#""langs":["en",""]"#,
+            "langs/1 must be of the format language",
+        ),
         (r#""tags":["1","2","3","4","5","6","7","8"]"#, ""),
-        (r#""tags":["1","2","3","4","5","6","7","8","9"]"#, "tags must be at most 8 items long"),
+        (
+            r#""tags":["1","2","3","4","5","6","7","8","9"]"#,
+            "tags must be at most 8 items long",
+        ),
         (r#""tags":{}"#, "tags must be an array"),
         (r#""tags":null"#, "tags must be an array"),
     ] {
-        assert_eq!(post_violation(&format!(r#""text":"",{members}"#)), expected, "{members}");
+        assert_eq!(
+            post_violation(&format!(r#""text":"",{members}"#)),
+            expected,
+            "{members}"
+        );
     }
 }
 
@@ -164,13 +222,31 @@ fn unions_are_open_and_judge_the_types_they_list() {
         (r#"{"$type":""}"#, ""),
         (r#"{"$type":"blob","size":1}"#, ""),
         (r#"{"$type":"app.bsky.embed.images","images":[]}"#, ""),
-        (r#"{"$type":"app.bsky.embed.images"}"#, "embed/images must be present"),
-        (r#"{"$type":"lex:app.bsky.embed.images"}"#, "embed/images must be present"),
-        (r#"{"$type":"app.bsky.embed.images#main"}"#, "embed/images must be present"),
+        (
+            r#"{"$type":"app.bsky.embed.images"}"#,
+            "embed/images must be present",
+        ),
+        (
+            r#"{"$type":"lex:app.bsky.embed.images"}"#,
+            "embed/images must be present",
+        ),
+        (
+            r#"{"$type":"app.bsky.embed.images#main"}"#,
+            "embed/images must be present",
+        ),
         (r#"{"$type":"app.bsky.embed.images#view"}"#, ""),
-        (r#"{"$type":"app.bsky.embed.gallery"}"#, "embed/items must be present"),
-        (r##"{"$type":"#main"}"##, "embed must be an object whose $type names a definition"),
-        (r#"{"$type":"a#b#c"}"#, "embed must be an object whose $type names a definition"),
+        (
+            r#"{"$type":"app.bsky.embed.gallery"}"#,
+            "embed/items must be present",
+        ),
+        (
+            r##"{"$type":"#main"}"##,
+            "embed must be an object whose $type names a definition",
+        ),
+        (
+            r#"{"$type":"a#b#c"}"#,
+            "embed must be an object whose $type names a definition",
+        ),
         (r#"{"images":[]}"#, "embed must be an object with a $type"),
         (r#"{"$type":5}"#, "embed must be an object with a $type"),
         ("[]", "embed must be an object with a $type"),
@@ -189,9 +265,8 @@ fn unions_are_open_and_judge_the_types_they_list() {
 #[test]
 fn blobs_have_exactly_their_keys_but_any_type_and_size() {
     let images = |image: &str| {
-        let members = format!(
-            r#""text":"","embed":{{"$type":"app.bsky.embed.images","images":[{image}]}}"#
-        );
+        let members =
+            format!(r#""text":"","embed":{{"$type":"app.bsky.embed.images","images":[{image}]}}"#);
         post_violation(&members)
     };
     assert_eq!(images(&image()), "");
@@ -207,10 +282,16 @@ fn blobs_have_exactly_their_keys_but_any_type_and_size() {
         untyped.replace(r#","mimeType":"""#, ""),
         untyped.replace(r#""mimeType":"""#, r#""mimeType":5"#),
     ] {
-        assert!(images(&broken).starts_with("embed/images/0/image must be a blob"), "{broken}");
+        assert!(
+            images(&broken).starts_with("embed/images/0/image must be a blob"),
+            "{broken}"
+        );
     }
     // Of the dialects of links, which are for blobs only.
-    assert_eq!(images(&image().replace(&format!(r#"{{"$link":"{CID}"}}"#), &format!("\"{CID}\""))), "");
+    assert_eq!(
+        images(&image().replace(&format!(r#"{{"$link":"{CID}"}}"#), &format!("\"{CID}\""))),
+        ""
+    );
 }
 
 #[test]
@@ -224,21 +305,77 @@ fn known_values_are_not_enforced() {
 /// One least record of each collection, with a property that it must have.
 const LEAST: [(&str, &str, &str); 16] = [
     ("app.bsky.feed.post", "text", r#""text":"""#),
-    ("app.bsky.feed.like", "subject", r#""subject":{"uri":"at://did:plc:a","cid":"CID"}"#),
-    ("app.bsky.feed.repost", "subject", r#""subject":{"uri":"at://a.b","cid":"CID"}"#),
-    ("app.bsky.feed.threadgate", "post", r#""post":"at://did:plc:a""#),
-    ("app.bsky.feed.postgate", "post", r#""post":"at://did:plc:a""#),
-    ("app.bsky.feed.generator", "did", r#""did":"did:web:a","displayName":"""#),
-    ("app.bsky.graph.follow", "subject", r#""subject":"did:plc:a""#),
-    ("app.bsky.graph.block", "subject", r#""subject":"did:plc:a""#),
-    ("app.bsky.graph.list", "purpose", r#""name":"a","purpose":"p""#),
-    ("app.bsky.graph.listitem", "list", r#""subject":"did:plc:a","list":"at://did:plc:a""#),
-    ("app.bsky.graph.listblock", "subject", r#""subject":"at://did:plc:a""#),
-    ("app.bsky.graph.starterpack", "list", r#""name":"a","list":"at://did:plc:a""#),
-    ("app.bsky.graph.verification", "handle", r#""subject":"did:plc:a","handle":"a.b","displayName":"""#),
+    (
+        "app.bsky.feed.like",
+        "subject",
+        r#""subject":{"uri":"at://did:plc:a","cid":"CID"}"#,
+    ),
+    (
+        "app.bsky.feed.repost",
+        "subject",
+        r#""subject":{"uri":"at://a.b","cid":"CID"}"#,
+    ),
+    (
+        "app.bsky.feed.threadgate",
+        "post",
+        r#""post":"at://did:plc:a""#,
+    ),
+    (
+        "app.bsky.feed.postgate",
+        "post",
+        r#""post":"at://did:plc:a""#,
+    ),
+    (
+        "app.bsky.feed.generator",
+        "did",
+        r#""did":"did:web:a","displayName":"""#,
+    ),
+    (
+        "app.bsky.graph.follow",
+        "subject",
+        r#""subject":"did:plc:a""#,
+    ),
+    (
+        "app.bsky.graph.block",
+        "subject",
+        r#""subject":"did:plc:a""#,
+    ),
+    (
+        "app.bsky.graph.list",
+        "purpose",
+        r#""name":"a","purpose":"p""#,
+    ),
+    (
+        "app.bsky.graph.listitem",
+        "list",
+        r#""subject":"did:plc:a","list":"at://did:plc:a""#,
+    ),
+    (
+        "app.bsky.graph.listblock",
+        "subject",
+        r#""subject":"at://did:plc:a""#,
+    ),
+    (
+        "app.bsky.graph.starterpack",
+        "list",
+        r#""name":"a","list":"at://did:plc:a""#,
+    ),
+    (
+        "app.bsky.graph.verification",
+        "handle",
+        r#""subject":"did:plc:a","handle":"a.b","displayName":"""#,
+    ),
     ("app.bsky.actor.status", "status", r#""status":"""#),
-    ("app.bsky.labeler.service", "policies", r#""policies":{"labelValues":[]}"#),
-    ("app.bsky.notification.declaration", "allowSubscriptions", r#""allowSubscriptions":"x""#),
+    (
+        "app.bsky.labeler.service",
+        "policies",
+        r#""policies":{"labelValues":[]}"#,
+    ),
+    (
+        "app.bsky.notification.declaration",
+        "allowSubscriptions",
+        r#""allowSubscriptions":"x""#,
+    ),
 ];
 
 #[test]
@@ -251,7 +388,11 @@ fn every_collection_takes_its_least_record_and_misses_what_is_required() {
         assert_eq!(violation_of(collection, &record), None);
         let renamed = record.replace(&format!("\"{required}\""), "\"other\"");
         let expected = format!("{required} must be present");
-        assert_eq!(violation_of(collection, &renamed), Some(expected), "{collection}");
+        assert_eq!(
+            violation_of(collection, &renamed),
+            Some(expected),
+            "{collection}"
+        );
     }
     let profile = r#"{"$type":"app.bsky.actor.profile"}"#;
     assert_eq!(violation_of("app.bsky.actor.profile", profile), None);

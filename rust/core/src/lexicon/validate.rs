@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::types::{Property, Range, Registry, TextRules, Type, TypeId, UnionMember};
 use super::Collection;
+use super::types::{Property, Range, Registry, TextRules, Type, TypeId, UnionMember};
 use crate::graphemes::grapheme_count_at_most;
 use crate::text::Text;
 use crate::value::{Member, Value, get};
@@ -58,7 +58,11 @@ type Verdict = Result<(), Violation>;
 
 /// `rule` completes "must be".
 fn ensure<R: Into<String>>(is_kept: bool, rule: impl FnOnce() -> R) -> Verdict {
-    if is_kept { Ok(()) } else { Err(Violation::new(rule())) }
+    if is_kept {
+        Ok(())
+    } else {
+        Err(Violation::new(rule()))
+    }
 }
 
 /// Checks a record of a collection.
@@ -77,7 +81,11 @@ pub(super) fn record(registry: &Registry, collection: Collection, record: Value<
     object(registry, registry.record(collection.index()), members)
 }
 
-pub(super) fn object(registry: &Registry, properties: &[Property], members: &[Member<'_>]) -> Verdict {
+pub(super) fn object(
+    registry: &Registry,
+    properties: &[Property],
+    members: &[Member<'_>],
+) -> Verdict {
     for property in properties {
         let verdict = match get(members, &property.name) {
             None if property.is_required => Err(Violation::new("present")),
@@ -99,11 +107,11 @@ fn check(registry: &Registry, id: TypeId, value: Value<'_>) -> Verdict {
             array(registry, *items, *length, values)
         }
         (Type::Integer { range, choices }, Value::Number(number)) if number.fract() == 0.0 => {
-            in_range(*range, number, "")?;
+            in_range(*range, &number, "")?;
             one_of(choices.as_deref(), &number)
         }
         (Type::Bytes(range), Value::Bytes(base64)) => {
-            in_range(*range, base64.len() * 3 / 4, " bytes long")
+            in_range(*range, &(base64.len() * 3 / 4), " bytes long")
         }
         (Type::Boolean, Value::Bool(_))
         | (Type::Link, Value::Link(_))
@@ -126,11 +134,15 @@ fn check(registry: &Registry, id: TypeId, value: Value<'_>) -> Verdict {
     }
 }
 
-fn array(registry: &Registry, items: TypeId, length: Range<usize>, values: &[Value<'_>]) -> Verdict {
-    in_range(length, values.len(), " items long")?;
+fn array(
+    registry: &Registry,
+    items: TypeId,
+    length: Range<usize>,
+    values: &[Value<'_>],
+) -> Verdict {
+    in_range(length, &values.len(), " items long")?;
     for (index, value) in values.iter().enumerate() {
-        check(registry, items, *value)
-            .map_err(|violation| violation.at(Step::Index(index)))?;
+        check(registry, items, *value).map_err(|violation| violation.at(Step::Index(index)))?;
     }
     Ok(())
 }
@@ -162,7 +174,7 @@ fn union(
 
 fn text(rules: &TextRules, value: Text<'_>) -> Verdict {
     let text = value.as_str();
-    in_range(rules.length, text.len(), " bytes long")?;
+    in_range(rules.length, &text.len(), " bytes long")?;
     if let Some(max) = rules.graphemes.max {
         ensure(grapheme_count_at_most(text, max), || {
             format!("at most {max} graphemes long")
@@ -173,7 +185,9 @@ fn text(rules: &TextRules, value: Text<'_>) -> Verdict {
         ensure(!is_short, || format!("at least {min} graphemes long"))?;
     }
     if let Some(format) = &rules.format {
-        ensure((format.accepts)(text), || format!("of the format {}", format.name))?;
+        ensure((format.accepts)(text), || {
+            format!("of the format {}", format.name)
+        })?;
     }
     match &rules.choices {
         None => Ok(()),
@@ -190,12 +204,12 @@ fn one_of<T: PartialEq<V> + fmt::Debug, V: ?Sized>(choices: Option<&[T]>, value:
     }
 }
 
-fn in_range<T: PartialOrd + fmt::Display>(range: Range<T>, value: T, unit: &str) -> Verdict {
+fn in_range<T: PartialOrd + fmt::Display>(range: Range<T>, value: &T, unit: &str) -> Verdict {
     if let Some(min) = range.min {
-        ensure(value >= min, || format!("at least {min}{unit}"))?;
+        ensure(*value >= min, || format!("at least {min}{unit}"))?;
     }
     if let Some(max) = range.max {
-        ensure(value <= max, || format!("at most {max}{unit}"))?;
+        ensure(*value <= max, || format!("at most {max}{unit}"))?;
     }
     Ok(())
 }

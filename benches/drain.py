@@ -1,0 +1,145 @@
+"""One round: the real daemon, at work in its own process, empties a stream that was filled before."""
+
+import asyncio
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from benches import copy_floor, workload
+from benches.durable import Servers
+from redis import Redis
+
+from indexer.demo import processor
+from indexer.demo.daemon import Daemon, running
+
+STREAM = "firehose_live"
+STAGED = "staged"
+GROUP = "firehose_group"
+POLL_S = 0.01
+"""How exactly the end is seen; a look costs Redis about 0.1 ms."""
+
+
+@dataclass(frozen=True)
+class Drained:
+    """What a round took, between the arrival of the messages and the acknowledgement of the last one."""
+
+    seconds: float
+    indexer_cpu_s: float
+    postgres_cpu_s: float
+    redis_cpu_s: float
+    peak_memory_bytes: int
+    """Of the daemon since it began."""
+
+
+@dataclass(frozen=True)
+class Statements:
+    """Statements, BEGIN and COMMIT among them, and transactions; several commands sent as one text count one each."""
+
+    statements: int
+    transactions: int
+
+
+class Round:
+    """A new database, a filled stream under another name, and an idle daemon that waits for it."""
+
+    def __init__(self, servers: Servers, *, counting: bool = False) -> None:
+        self._servers = servers
+        self._stack = ExitStack()
+        self._name = servers.new_database(counting=counting)
+        self._redis = self._stack.enter_context(Redis.from_url(servers.redis.url))
+        self._redis.flushdb()
+        settings = {
+            "redis_url": servers.redis.url,
+            "postgres_url": self.url,
+            "consumer": "bench",
+            "mode": "stream",
+            "did_resolution": "false",
+            "metrics_port": "0",
+        }
+        self._daemon: Daemon = self._stack.enter_context(running(settings))
+        self._fill()
+        self._before = self._after = self._cpu()
+        self.seconds = 0.0
+        """What `drain` took."""
+
+    @property
+    def url(self) -> str:
+        """The database's URL."""
+        return self._servers.postgres.database_url(self._name)
+
+    def drain(self) -> None:
+        """Let the messages arrive, all at once, and wait until the last one is acknowledged and deleted."""
+        self._before, began = self._cpu(), time.perf_counter()
+        self._redis.rename(STAGED, STREAM)  # the group comes along, and who waits for the stream is woken
+        total = len(workload.payloads())
+        self._daemon.until(lambda: total - int(self._redis.xlen(STREAM)), total, lambda _: None, POLL_S)
+        self.seconds, self._after = time.perf_counter() - began, self._cpu()
+
+    def drained(self) -> Drained:
+        """What it took; fails where something is not in the database that must be."""
+        assert self._ask("SELECT count(*) FROM indexer.dead_letter") == 0
+        assert self._ask("SELECT count(*) FROM record") == workload.records()
+        used = [after - before for before, after in zip(self._before, self._after, strict=True)]
+        return Drained(self.seconds, used[0], used[1], used[2], peak_memory(self._daemon.pid))
+
+    def floor(self) -> copy_floor.Floor:
+        """COPY of what is now in the database; the daemon is ended before."""
+        self._stack.close()
+        portions = len(workload.batches())
+        return asyncio.run(copy_floor.measure(self.url, self._servers.postgres.pid, portions))
+
+    def forget_statements(self) -> None:
+        """Count from here on: not what the daemon asks when it starts."""
+        self._servers.postgres.execute("SELECT pg_stat_statements_reset()")
+
+    def statements(self) -> Statements:
+        """What the daemon ran in this database; the round must have been made to count."""
+        query = f"""
+            SELECT coalesce(sum(calls), 0) FROM pg_stat_statements
+            WHERE dbid = (SELECT oid FROM pg_database WHERE datname = '{self._name}') AND query ~* """
+        server = self._servers.postgres.url
+        return Statements(self._ask(query + "'.*'", server), self._ask(query + "'^(commit|rollback)'", server))
+
+    def close(self) -> None:
+        """End the daemon and drop the database."""
+        self._stack.close()
+        self._servers.postgres.execute(f"DROP DATABASE {self._name} WITH (FORCE)")
+
+    def _fill(self) -> None:
+        for batch in workload.batches():
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for payload in batch:
+                    pipeline.xadd(STAGED, {"event": payload})
+                pipeline.execute()
+        self._redis.xgroup_create(STAGED, GROUP, id="0")
+
+    def _cpu(self) -> tuple[float, float, float]:
+        """Processor seconds so far: daemon, PostgreSQL with all its processes, Redis."""
+        found = (
+            processor.seconds(self._daemon.pid),
+            processor.family_seconds(self._servers.postgres.pid),
+            processor.seconds(self._servers.redis.pid),
+        )
+        if found[0] is None or found[1] is None or found[2] is None:
+            raise RuntimeError("the benches need /proc (Linux)")
+        return found[0], found[1], found[2]
+
+    def _ask(self, query: str, url: str | None = None) -> int:
+        async def ask() -> int:
+            connection = await asyncpg.connect(url or self.url)
+            try:
+                return int(await connection.fetchval(query) or 0)
+            finally:
+                await connection.close()
+
+        return asyncio.run(ask())
+
+
+def peak_memory(pid: int) -> int:
+    """The most resident memory that a process ever had, in bytes (VmHWM of proc(5))."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("the system does not tell the peak of the resident memory")

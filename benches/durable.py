@@ -1,0 +1,64 @@
+"""Servers for measuring: what PostgreSQL says is committed is on the disk, as with anybody's data."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
+
+from indexer import embedded
+from indexer.errors import UnavailableError
+from indexer.schema import create
+
+SETTINGS = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "wal_level": "replica",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",  # no checkpoint in the middle of one round and not of the other
+    "checkpoint_timeout": "30min",
+}
+_COUNTING = {
+    # Loaded, but not at work: switched on for a database, and never in one that time is taken in.
+    "shared_preload_libraries": "pg_stat_statements",
+    "pg_stat_statements.track": "none",
+}
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Both servers, and databases with the schema in them."""
+
+    postgres: embedded.Postgres
+    redis: embedded.Redis
+    settings: Mapping[str, str]
+    can_count: bool
+    """Whether pg_stat_statements is there."""
+    _numbers: Iterator[int]
+
+    def new_database(self, *, counting: bool = False) -> str:
+        """The name of a database with both schemas and no rows, on a disk that is at rest."""
+        name = f"bench_{next(self._numbers)}"
+        self.postgres.create_database(name, "template_bench")
+        if counting:
+            self.postgres.execute(f"ALTER DATABASE {name} SET pg_stat_statements.track = 'top'")
+        self.postgres.execute("CHECKPOINT")
+        return name
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """The servers for the time of the block."""
+    with ExitStack() as stack:
+        redis = stack.enter_context(embedded.redis())
+        try:
+            postgres = stack.enter_context(embedded.postgres(SETTINGS | _COUNTING))
+            can_count = True
+        except UnavailableError:  # the library is in another package of this system
+            postgres = stack.enter_context(embedded.postgres(SETTINGS))
+            can_count = False
+        if can_count:
+            postgres.execute("CREATE EXTENSION pg_stat_statements")
+        asyncio.run(create.create(postgres.create_database("template_bench"), "public"))
+        yield Servers(postgres, redis, SETTINGS, can_count, count(1))

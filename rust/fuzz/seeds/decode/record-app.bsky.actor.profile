@@ -1,0 +1,1 @@
+{"$type":"app.bsky.actor.profile","displayName":"x"}

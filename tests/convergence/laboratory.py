@@ -1,0 +1,93 @@
+"""A database that is emptied again and again, and sinks that write to it, alone or at once."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import asyncpg
+from tests.convergence.tables import KEYS, Tables
+
+from indexer.database import Pool, open_pool
+from indexer.pipeline import decode
+from indexer.sink.commit import Sink
+from indexer.sink.statements import Statements
+from indexer.source import Message
+
+STREAM = "firehose_live"
+MOST_SINKS = 4
+CLOCK_MS = 1_792_000_000_000
+"""October 2026, so that no rev of a history lies in the future."""
+_TRUNCATE_EVERY = 50
+"""Deleting is quicker, but leaves dead rows."""
+
+Batch = Sequence[Message]
+
+
+@dataclass(slots=True)
+class Laboratory:
+    """Where histories are delivered. One instance serves one thread."""
+
+    runner: asyncio.Runner
+    admin: "asyncpg.Connection[asyncpg.Record]"
+    sinks: list[Sink]
+    uses: int = 0
+
+    def deliver(self, *lanes: Sequence[Batch]) -> Tables:
+        """The tables after each lane's batches went through a sink of its own, all lanes at once."""
+        return self.runner.run(self._deliver(lanes))
+
+    async def _deliver(self, lanes: Sequence[Sequence[Batch]]) -> Tables:
+        await self._empty()
+        async with asyncio.TaskGroup() as group:
+            for sink, batches in zip(self.sinks, lanes, strict=False):
+                group.create_task(_write(sink, batches))
+        return await self.tables()
+
+    async def _empty(self) -> None:
+        self.uses += 1
+        if self.uses % _TRUNCATE_EVERY == 1:
+            await self.admin.execute(f"TRUNCATE {', '.join(map(_name, KEYS))}")
+        else:
+            await self.admin.execute("; ".join(f"DELETE FROM {_name(table)}" for table in KEYS))
+
+    async def tables(self) -> Tables:
+        """Every row of every table that the indexer writes."""
+        parts = (f"SELECT '{table}', row_to_json(t)::text FROM {_name(table)} t" for table in KEYS)
+        found: Tables = {table: [] for table in KEYS}
+        for table, row in await self.admin.fetch(" UNION ALL ".join(parts)):
+            found[table].append(json.loads(row))
+        return found
+
+
+def _name(table: str) -> str:
+    """In SQL: `like` is a word of it."""
+    return ".".join(f'"{part}"' for part in table.split("."))
+
+
+async def _write(sink: Sink, batches: Sequence[Batch]) -> None:
+    for batch in batches:
+        decoded = decode(batch, STREAM, CLOCK_MS)
+        await sink.commit(decoded.entries, decoded.letters)
+
+
+@contextmanager
+def laboratory(url: str) -> Iterator[Laboratory]:
+    """A laboratory on a database with both schemas. Must not run inside an event loop."""
+    with asyncio.Runner() as runner:
+        admin = runner.run(_connect(url))
+        pools = [runner.run(open_pool(url, f"sink{n}", 1, 1, 200)) for n in range(MOST_SINKS)]
+        try:
+            yield Laboratory(runner, admin, [_sink(pool) for pool in pools])
+        finally:
+            for closable in (*pools, admin):
+                runner.run(closable.close())
+
+
+async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    return await asyncpg.connect(url)
+
+
+def _sink(pool: Pool) -> Sink:
+    return Sink(pool, Statements("public"), STREAM, "live", "delta", 2)

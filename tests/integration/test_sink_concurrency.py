@@ -1,0 +1,227 @@
+"""Several sinks on the same rows at once: nothing is lost, nobody waits for each other in a circle."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.integration.writing import Writing, snapshot, writing, wrong_counters
+from tests.messages import (
+    DISABLE,
+    REVS,
+    A,
+    B,
+    C,
+    D,
+    cid,
+    create,
+    delete,
+    follow,
+    like,
+    like_uri,
+    post,
+    post_uri,
+    postgate,
+    quote,
+    repost,
+    repost_uri,
+    threadgate,
+    update,
+    uri,
+)
+
+P = post_uri(A, "p")
+
+
+@asynccontextmanager
+async def neighbour(database: str, *statements: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """A transaction of somebody else that has done something, and waits."""
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("BEGIN")
+        for statement in statements:
+            await connection.execute(statement)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def until_waiting(connection: "asyncpg.Connection[asyncpg.Record]", number: int = 1) -> None:
+    """Return when that many sessions wait for a lock."""
+    query = """SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+    while await connection.fetchval(query) < number:
+        await asyncio.sleep(0.01)
+
+
+def record_row(link: str, json: str, rev: str, version: str) -> str:
+    did = link.split("/")[2]
+    return (
+        'INSERT INTO record (uri, cid, did, json, "indexedAt", rev) '
+        f"VALUES ('{link}', '{version}', '{did}', '{json}', '2025-10-20T10:00:00Z', '{rev}')"
+    )
+
+
+async def test_record_that_a_neighbour_inserts_meanwhile_is_read_again(database: str) -> None:
+    """Between our reading and our writing: the batch is rolled back and folded on what is there now."""
+    newer = record_row(P, '{"$type":"app.bsky.feed.post","text":"theirs"}', REVS[9], cid("theirs"))
+    async with writing(database) as sink, neighbour(database, newer) as other:
+        ours = asyncio.create_task(sink.batch([("1-0", create(P, post("ours"), REVS[1])), ("2-0", b"{")]))
+        await until_waiting(other)
+        await other.execute("COMMIT")
+        outcome = await ours
+        assert outcome.retries["contention"] == 1
+        assert outcome.transactions == 1
+        assert await sink.value("SELECT rev FROM record") == REVS[9]
+        assert await sink.uris("post") == [], "ours is the older one"
+        assert await sink.value("SELECT count(*) FROM indexer.dead_letter") == 1
+
+
+async def test_like_that_a_neighbour_inserts_meanwhile_makes_ours_a_duplicate(database: str) -> None:
+    theirs, ours = like_uri(B, "a"), like_uri(B, "b")
+    columns = 'uri, cid, creator, subject, "subjectCid", "createdAt", "indexedAt"'
+    values = f"'{theirs}', '{cid('a')}', '{B}', '{P}', '{cid(1)}', '2025-10-20T09:00:00.000Z', '2025-10-20T10:00:00Z'"
+    text = create(theirs, like(P)).decode()
+    stored = text[text.index('"record": ') + 10 : text.index(', "cid"')]
+    statements = (
+        record_row(theirs, stored, REVS[1], cid("a")),
+        f'INSERT INTO "like" ({columns}) VALUES ({values})',
+    )
+    async with writing(database) as sink, neighbour(database, *statements) as other:
+        task = asyncio.create_task(sink.batch([("1-0", create(ours, like(P), REVS[2], cid("b")))]))
+        await until_waiting(other)
+        await other.execute("COMMIT")
+        outcome = await task
+        assert outcome.retries["contention"] == 1
+        assert await sink.uris("like") == [theirs]
+        assert [tuple(row) for row in await sink.fetch('SELECT uri, "duplicateOf" FROM duplicate_record')] == [
+            (ours, theirs)
+        ]
+
+
+async def test_neighbour_that_rolls_back_leaves_the_row_to_us(database: str) -> None:
+    newer = record_row(P, "{}", REVS[9], cid("theirs"))
+    async with writing(database) as sink, neighbour(database, newer) as other:
+        ours = asyncio.create_task(sink.batch([("1-0", create(P, post("ours"), REVS[1]))]))
+        await until_waiting(other)
+        await other.execute("ROLLBACK")
+        outcome = await ours
+        assert outcome.retries["contention"] == 0
+        assert await sink.uris("post") == [P]
+
+
+async def test_record_that_is_locked_is_waited_for(database: str) -> None:
+    async with writing(database) as sink:
+        await sink.batch([("1-0", create(P, post("first"), REVS[1], cid(1)))])
+        change = f"UPDATE record SET rev = '{REVS[5]}' WHERE uri = '{P}'"
+        async with neighbour(database, change) as other:
+            ours = asyncio.create_task(sink.batch([("2-0", update(P, post("second"), REVS[2], cid(2)))]))
+            await until_waiting(other)
+            await other.execute("COMMIT")
+            await ours
+        assert await sink.value("SELECT text FROM post") == "first", "theirs is newer than ours"
+
+
+async def deadlocks(database: str) -> int:
+    """How many the server found in this database; the sessions must have ended."""
+    connection = await asyncpg.connect(database)
+    try:
+        number: int = await connection.fetchval(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        )
+        return number
+    finally:
+        await connection.close()
+
+
+def hot(seed: int, number: int) -> list[bytes]:
+    """Messages of four people about six posts of one, in an order of chance: everything meets everything."""
+    chance = random.Random(seed)
+    people = (A, B, C, D)
+    posts = [post_uri(A, f"p{n}") for n in range(6)]
+    revs = iter(REVS)
+    messages: list[bytes] = []
+    while len(messages) < number:
+        rev, did, subject, n = next(revs), chance.choice(people), chance.choice(posts), chance.randrange(4)
+        key = subject.rpartition("/")[2]
+        said: dict[str, Callable[[], bytes]] = {
+            "post": lambda rev=rev, s=subject: create(s, post("a"), rev, cid(rev)),
+            "edit": lambda rev=rev, s=subject: update(s, post("b", embed=quote(posts[0])), rev, cid(rev)),
+            "gone": lambda rev=rev, s=subject: delete(s, rev),
+            "reply": lambda rev=rev, s=subject, d=did, n=n: create(
+                post_uri(d, f"r{n}"), post(parent=s, root=posts[0]), rev, cid(rev)
+            ),
+            "quote": lambda rev=rev, s=subject, d=did, n=n: create(
+                post_uri(d, f"q{n}"), post(embed=quote(s)), rev, cid(rev)
+            ),
+            "like": lambda rev=rev, s=subject, d=did, n=n: create(like_uri(d, f"l{n}"), like(s), rev, cid(rev)),
+            "unlike": lambda rev=rev, d=did, n=n: delete(like_uri(d, f"l{n}"), rev),
+            "repost": lambda rev=rev, s=subject, d=did, n=n: create(
+                repost_uri(d, f"s{n}"), repost(s), rev, cid(rev)
+            ),
+            "unrepost": lambda rev=rev, d=did, n=n: delete(repost_uri(d, f"s{n}"), rev),
+            "follow": lambda rev=rev, d=did, n=n: create(
+                uri(d, "app.bsky.graph.follow", f"f{n}"), follow(people[n]), rev, cid(rev)
+            ),
+            "threadgate": lambda rev=rev, s=subject, k=key: create(
+                uri(A, "app.bsky.feed.threadgate", k), threadgate(s, allow=[]), rev, cid(rev)
+            ),
+            "postgate": lambda rev=rev, s=subject, k=key: create(
+                uri(A, "app.bsky.feed.postgate", k), postgate(s, embeddingRules=DISABLE), rev, cid(rev)
+            ),
+            "ungate": lambda rev=rev, k=key: delete(uri(A, "app.bsky.feed.threadgate", k), rev),
+        }
+        messages.append(said[chance.choice(list(said))]())
+    return messages
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", range(3))
+async def test_many_sinks_on_the_same_keys_never_deadlock_and_lose_nothing(
+    database: str, other_database: str, seed: int
+) -> None:
+    payloads = hot(seed, 900)
+    chance = random.Random(seed)
+    order = [(f"{place}-0", payload) for place, payload in enumerate(payloads, 1)]
+    chance.shuffle(order)
+    slices = [order[n::6] for n in range(6)]
+
+    async def work(sink: Writing, mine: list[tuple[str, bytes]]) -> int:
+        waits = 0
+        for at in range(0, len(mine), 30):
+            outcome = await sink.batch(mine[at : at + 30])
+            waits += outcome.retries["contention"]
+            assert not outcome.dead
+        return waits
+
+    async with AsyncExitStack() as stack:
+        sinks = [await stack.enter_async_context(writing(database, connections=1)) for _ in slices]
+        await asyncio.gather(*(work(sink, mine) for sink, mine in zip(sinks, slices, strict=True)))
+        assert await wrong_counters(sinks[0].pool) == []
+        concurrent = await snapshot(sinks[0].pool)
+    assert await deadlocks(database) == 0
+    async with writing(other_database) as sink:
+        await sink.feed(payloads, 1)
+        serial = await snapshot(sink.pool)
+    # what shows the order is left to compare.py --order-free; which records are there and which is which does not
+    for table in ("record", "like", "repost", "follow", "thread_gate", "post_gate", "duplicate_record"):
+        assert columns(concurrent, table) == columns(serial, table), table
+    flags = ("uri", "cid", "text", "hasThreadGate", "hasPostGate")
+    assert columns(concurrent, "post", flags) == columns(serial, "post", flags)
+
+
+def columns(tables: dict[str, list[str]], name: str, wanted: tuple[str, ...] = ()) -> list[Any]:
+    """The rows of a table, of `wanted` columns or all but those that show the order of arrival."""
+    import json
+
+    rows = [json.loads(row) for row in tables.get(name, ())]
+    drop = {"indexedAt", "sortAt", "sortedAt"}
+    return sorted(
+        json.dumps(
+            {key: value or None for key, value in row.items() if (key in wanted if wanted else key not in drop)}
+        )
+        for row in rows
+    )

@@ -1,0 +1,98 @@
+"""What the demo prints: it fits, it cannot steer the terminal, and it knows every reason."""
+
+import io
+import re
+
+import pytest
+
+from indexer import _native
+from indexer.demo import reasons, recording
+from indexer.demo.terminal import Terminal, columns_of, fitted, readable
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_every_reason_of_the_metrics_has_a_meaning() -> None:
+    assert set(reasons.DEAD) == set(_native.REJECT_REASONS)
+    assert set(reasons.IGNORED) == set(_native.IGNORED_REASONS)
+
+
+def test_recording_is_the_72_events_of_one_day() -> None:
+    payloads = recording.payloads()
+    assert len(payloads) == 72
+    assert all(f'"time":"{recording.DATE}T'.encode() in payload for payload in payloads)
+    assert len(recording.post_uris()) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "shown"),
+    [
+        ("short", 5, "short"),
+        ("longer", 5, "long…"),
+        ("待って天幕", 10, "待って天幕"),
+        ("待って天幕", 9, "待って天…"),
+        ("待って天幕", 8, "待って…"),
+        ("a b", 2, "a…"),
+        ("any", 0, ""),
+    ],
+)
+def test_text_is_shortened_to_columns_not_letters(text: str, columns: int, shown: str) -> None:
+    assert fitted(text, columns) == shown
+    assert columns_of(shown) <= columns
+
+
+def test_text_cannot_steer_the_terminal() -> None:
+    hostile = "a\x1b[2Jb\r\nc\x07\u202ed\u2066e\ud83d\x00\u2028f\x9b3g"
+    assert readable(hostile) == "a [2Jb c d e f 3g"
+    assert readable("👨‍👩‍👧‍👦 ❤️") == "👨‍👩‍👧‍👦 ❤️"
+
+
+def test_terminal_shows_one_moving_line_and_takes_it_away() -> None:
+    screen = Screen()
+    terminal = Terminal(screen, {})
+    terminal.doing("starting")
+    for done in range(0, 101, 10):
+        terminal.progress("indexing", done, 100, 5)
+    terminal.say("done")
+    assert "\n" not in screen.getvalue().partition("done")[0]
+    assert screen.getvalue().endswith("\r\x1b[2Kdone\n")
+    assert "100 of 100, 5 a second" in screen.getvalue()
+
+
+def test_elsewhere_lines_are_plain_and_few() -> None:
+    file = io.StringIO()
+    terminal = Terminal(file, {})
+    terminal.doing("starting")
+    for done in range(0, 1001):
+        terminal.progress("indexing", done, 1000, 5)
+    terminal.title("title")
+    terminal.say(terminal.faint("faint"))
+    assert file.getvalue().splitlines() == [
+        *(f"indexing: {done} of 1,000, 5 a second" for done in (250, 500, 750)),
+        "indexing: 1,000 of 1,000, 5 a second",
+        "",
+        "title",
+        "faint",
+    ]
+
+
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_are_left_out_where_they_are_not_wanted(environ: dict[str, str]) -> None:
+    screen = Screen()
+    terminal = Terminal(screen, environ)
+    terminal.title("title")
+    terminal.progress("indexing", 1, 2, 0)
+    terminal.say(terminal.faint("faint"))
+    assert not re.search(r"\x1b\[\d*m", screen.getvalue())
+
+
+def test_dumb_terminal_gets_no_control_sequences() -> None:
+    screen = Screen()
+    terminal = Terminal(screen, {"TERM": "dumb"})
+    terminal.doing("starting")
+    terminal.progress("indexing", 1, 2, 0)
+    terminal.say("done")
+    assert "\x1b" not in screen.getvalue()
