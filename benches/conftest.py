@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+
 from benches import durable, machine
 from benches.report import Report
-
 from indexer import _native
 
 _REPORT = pytest.StashKey[Report]()

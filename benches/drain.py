@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-from benches import copy_floor, workload
-from benches.durable import Servers
 from redis import Redis
 
+from benches import copy_floor, workload
+from benches.durable import Servers
 from indexer.demo import processor
 from indexer.demo.daemon import Daemon, running
 

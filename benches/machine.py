@@ -10,7 +10,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benches.durable import Servers
-
 from indexer import _native
 from indexer.embedded import binaries
 from indexer.settings import OPTIONS

@@ -1,12 +1,13 @@
 """Messages a second through the daemon, from Redis to committed and acknowledged, beside COPY of the same rows."""
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
 from benches import workload
 from benches.copy_floor import Floor
 from benches.drain import Drained, Round
 from benches.durable import Servers
 from benches.report import Report
-from pytest_benchmark.fixture import BenchmarkFixture
 
 ROUNDS = 3
 MESSAGES = len(workload.payloads())
@@ -57,8 +58,8 @@ def _count_statements(servers: Servers, report: Report) -> None:
     try:
         counted.forget_statements()
         counted.drain()
-        counted.drained()
         found = counted.statements()
+        counted.drained()
     finally:
         counted.close()
     batches = len(workload.batches())

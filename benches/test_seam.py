@@ -4,10 +4,10 @@ import time
 
 import orjson
 import pytest
-from benches import workload
-from benches.report import Report
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benches import workload
+from benches.report import Report
 from indexer._native import Event, decode_events
 
 SECTION = f"the seam: {workload.NAME} in batches of {workload.BATCH}, one thread, µs an event"

@@ -75,10 +75,17 @@ def _run(given: argparse.Namespace) -> int:
     return status
 
 
-def _demo(_given: argparse.Namespace) -> int:
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def _demo(given: argparse.Namespace) -> int:
     from indexer import demo
 
-    status: int = demo.main()
+    status: int = demo.main(given.messages)
     return status
 
 
@@ -156,6 +163,13 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         help="index a recording with private servers, show what happened, leave nothing",
         description="Start private servers (extra `embedded`), index a bundled recording, show what happened.",
+    )
+    demo.add_argument(
+        "--messages",
+        type=_count,
+        default=20_000,
+        metavar="COUNT",
+        help="made-up messages that follow the recording (default 20000)",
     )
     demo.set_defaults(command=_demo)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 import redis
-from tests.acceptance.daemon import GROUP, Daemon, feed, left_over, running
-from tests.messages import A, B, create, like, like_uri, post, post_uri
-from tests.oracle import library
 
 from indexer import embedded
 from indexer.metrics import Metrics
+from tests.acceptance.daemon import GROUP, Daemon, feed, left_over, running
+from tests.messages import A, B, create, like, like_uri, post, post_uri
+from tests.oracle import library
 
 CANARY = "pa55-canary"
 CASE = "real-posts"

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import redis
+
+from indexer import embedded
+from indexer.schema import create as schema
 from tests.acceptance.daemon import Daemon, feed, left_over, running
 from tests.acceptance.test_daemon import count
 from tests.messages import A, create, post, post_uri
 from tests.oracle import library
-
-from indexer import embedded
-from indexer.schema import create as schema
 
 KEPT = {"appendonly": "yes", "appendfsync": "always", "save": ""}
 """Settings of a Redis whose data outlives it."""

@@ -15,10 +15,10 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.acceptance.daemon import feed, left_over, running
-from tests.oracle import library
 
 from indexer import _native
+from tests.acceptance.daemon import feed, left_over, running
+from tests.oracle import library
 
 CLEANED = (
     "nul_in_post_text", "nul_in_alt", "nul_in_profile_name", "nul_in_tag", "lone_surrogate_text", "lone_surrogate_tag",

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from tests.acceptance.daemon import Daemon, feed, left_over, running
 from tests.oracle import library
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.acceptance.daemon import Daemon
 
 ROOT = Path(__file__).parents[2]

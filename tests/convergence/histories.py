@@ -116,14 +116,14 @@ def _payload(sent: _Sent, position: int, *, backfill: bool) -> bytes:
 
 def tid(number: int) -> str:
     """A rev of October 2025; they sort by their numbers."""
-    return "3m00000000" + "".join("234567abcdefghijklmnopqrstuvwxyz"[number >> shift & 31] for shift in (10, 5, 0))
+    return "3m0000000" + "".join("234567abcdefghijklmnopqrstuvwxyz"[number >> shift & 31] for shift in (15, 10, 5, 0))
 
 
 def _odd(kind: str, uri: str, **fields: object) -> bytes:
     return message(kind, uri, **{"rev": tid(4), "time": "2025-10-20T10:00:00.000Z", "cid": cid("odd"), **fields})  # type: ignore[arg-type]
 
 
-_TOO_LONG = "".join(cid(number) for number in range(140))
+_TOO_LONG = "".join(cid(number) for number in range(125))
 """Nothing that PostgreSQL could compress below what a row of an index may hold."""
 _ODD = {
     "empty": b"",

@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import asyncpg
 from tests.convergence.tables import KEYS, Tables
 
-from indexer.database import Pool, open_pool
+from indexer.database import Connection, Pool, open_pool
 from indexer.pipeline import decode
 from indexer.sink.commit import Sink
 from indexer.sink.statements import Statements
@@ -19,6 +19,8 @@ STREAM = "firehose_live"
 MOST_SINKS = 4
 CLOCK_MS = 1_792_000_000_000
 """October 2026, so that no rev of a history lies in the future."""
+ATTEMPTS = 2
+"""Tries of a message that PostgreSQL refuses."""
 _TRUNCATE_EVERY = 50
 """Deleting is quicker, but leaves dead rows."""
 
@@ -43,7 +45,7 @@ class Laboratory:
         async with asyncio.TaskGroup() as group:
             for sink, batches in zip(self.sinks, lanes, strict=False):
                 group.create_task(_write(sink, batches))
-        return await self.tables()
+        return await all_tables(self.admin)
 
     async def _empty(self) -> None:
         self.uses += 1
@@ -51,14 +53,6 @@ class Laboratory:
             await self.admin.execute(f"TRUNCATE {', '.join(map(_name, KEYS))}")
         else:
             await self.admin.execute("; ".join(f"DELETE FROM {_name(table)}" for table in KEYS))
-
-    async def tables(self) -> Tables:
-        """Every row of every table that the indexer writes."""
-        parts = (f"SELECT '{table}', row_to_json(t)::text FROM {_name(table)} t" for table in KEYS)
-        found: Tables = {table: [] for table in KEYS}
-        for table, row in await self.admin.fetch(" UNION ALL ".join(parts)):
-            found[table].append(json.loads(row))
-        return found
 
 
 def _name(table: str) -> str:
@@ -85,9 +79,28 @@ def laboratory(url: str) -> Iterator[Laboratory]:
                 runner.run(closable.close())
 
 
+@asynccontextmanager
+async def opened_sink(url: str, name: str) -> AsyncIterator[Sink]:
+    """A sink with a connection of its own."""
+    pool = await open_pool(url, name, 1, 1, 200)
+    try:
+        yield _sink(pool)
+    finally:
+        await pool.close()
+
+
+async def all_tables(connection: Connection) -> Tables:
+    """Every row of every table that the indexer writes."""
+    parts = (f"SELECT '{table}', row_to_json(t)::text FROM {_name(table)} t" for table in KEYS)
+    found: Tables = {table: [] for table in KEYS}
+    for table, row in await connection.fetch(" UNION ALL ".join(parts)):
+        found[table].append(json.loads(row))
+    return found
+
+
 async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     return await asyncpg.connect(url)
 
 
 def _sink(pool: Pool) -> Sink:
-    return Sink(pool, Statements("public"), STREAM, "live", "delta", 2)
+    return Sink(pool, Statements("public"), STREAM, "live", "delta", ATTEMPTS)

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import execute
 
 import indexer
 from indexer import cli
 from indexer.errors import ExitCode
 from indexer.settings import OPTIONS
+from tests.conftest import execute
 
 SETTINGS = {
     "REDIS_HOST": "127.0.0.1:1",

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import zstandard
-from tests.conftest import database_url, execute
 
 from indexer.errors import ConfigError, ExitCode, SchemaError, UnavailableError
 from indexer.schema import check, create, migration
 from indexer.schema.connection import connected
 from indexer.values import quoted
+from tests.conftest import database_url, execute
 
 REFERENCE = Path(__file__).parents[1] / "data" / "appview_schema.sql.zst"
 

@@ -1,13 +1,15 @@
 """Several sinks on the same rows at once: nothing is lost, nobody waits for each other in a circle."""
 
 import asyncio
+import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
+
 from tests.integration.writing import Writing, snapshot, writing, wrong_counters
 from tests.messages import (
     DISABLE,
@@ -51,9 +53,10 @@ async def neighbour(database: str, *statements: str) -> "AsyncIterator[asyncpg.C
 
 async def until_waiting(connection: "asyncpg.Connection[asyncpg.Record]", number: int = 1) -> None:
     """Return when that many sessions wait for a lock."""
-    query = """SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'"""
-    while await connection.fetchval(query) < number:
+    # not pg_stat_activity: a transaction sees it as it was at the first look
+    while True:
+        if await connection.fetchval("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted") >= number:
+            return
         await asyncio.sleep(0.01)
 
 
@@ -140,42 +143,33 @@ async def deadlocks(database: str) -> int:
 def hot(seed: int, number: int) -> list[bytes]:
     """Messages of four people about six posts of one, in an order of chance: everything meets everything."""
     chance = random.Random(seed)
+    return [_hot_message(chance, rev) for rev in REVS[:number]]
+
+
+_HOT_POSTS = [post_uri(A, f"p{n}") for n in range(6)]
+
+
+def _hot_message(chance: random.Random, rev: str) -> bytes:
     people = (A, B, C, D)
-    posts = [post_uri(A, f"p{n}") for n in range(6)]
-    revs = iter(REVS)
-    messages: list[bytes] = []
-    while len(messages) < number:
-        rev, did, subject, n = next(revs), chance.choice(people), chance.choice(posts), chance.randrange(4)
-        key = subject.rpartition("/")[2]
-        said: dict[str, Callable[[], bytes]] = {
-            "post": lambda rev=rev, s=subject: create(s, post("a"), rev, cid(rev)),
-            "edit": lambda rev=rev, s=subject: update(s, post("b", embed=quote(posts[0])), rev, cid(rev)),
-            "gone": lambda rev=rev, s=subject: delete(s, rev),
-            "reply": lambda rev=rev, s=subject, d=did, n=n: create(
-                post_uri(d, f"r{n}"), post(parent=s, root=posts[0]), rev, cid(rev)
-            ),
-            "quote": lambda rev=rev, s=subject, d=did, n=n: create(
-                post_uri(d, f"q{n}"), post(embed=quote(s)), rev, cid(rev)
-            ),
-            "like": lambda rev=rev, s=subject, d=did, n=n: create(like_uri(d, f"l{n}"), like(s), rev, cid(rev)),
-            "unlike": lambda rev=rev, d=did, n=n: delete(like_uri(d, f"l{n}"), rev),
-            "repost": lambda rev=rev, s=subject, d=did, n=n: create(
-                repost_uri(d, f"s{n}"), repost(s), rev, cid(rev)
-            ),
-            "unrepost": lambda rev=rev, d=did, n=n: delete(repost_uri(d, f"s{n}"), rev),
-            "follow": lambda rev=rev, d=did, n=n: create(
-                uri(d, "app.bsky.graph.follow", f"f{n}"), follow(people[n]), rev, cid(rev)
-            ),
-            "threadgate": lambda rev=rev, s=subject, k=key: create(
-                uri(A, "app.bsky.feed.threadgate", k), threadgate(s, allow=[]), rev, cid(rev)
-            ),
-            "postgate": lambda rev=rev, s=subject, k=key: create(
-                uri(A, "app.bsky.feed.postgate", k), postgate(s, embeddingRules=DISABLE), rev, cid(rev)
-            ),
-            "ungate": lambda rev=rev, k=key: delete(uri(A, "app.bsky.feed.threadgate", k), rev),
-        }
-        messages.append(said[chance.choice(list(said))]())
-    return messages
+    did, subject, n = chance.choice(people), chance.choice(_HOT_POSTS), chance.randrange(4)
+    gate = subject.replace("app.bsky.feed.post", "app.bsky.feed.threadgate")
+    post_gate = subject.replace("app.bsky.feed.post", "app.bsky.feed.postgate")
+    writes = (
+        (subject, post("a")),
+        (subject, post("b", embed=quote(_HOT_POSTS[0]))),
+        (post_uri(did, f"r{n}"), post(parent=subject, root=_HOT_POSTS[0])),
+        (post_uri(did, f"q{n}"), post(embed=quote(subject))),
+        (like_uri(did, f"l{n}"), like(subject)),
+        (repost_uri(did, f"s{n}"), repost(subject)),
+        (uri(did, "app.bsky.graph.follow", f"f{n}"), follow(people[n])),
+        (gate, threadgate(subject, allow=[])),
+        (post_gate, postgate(subject, embeddingRules=DISABLE)),
+    )
+    link, said = chance.choice(writes)
+    if chance.random() < 0.25:
+        return delete(link, rev)
+    kind = update if chance.random() < 0.3 else create
+    return kind(link, said, rev, cid(rev))
 
 
 @pytest.mark.timeout(120)
@@ -215,13 +209,9 @@ async def test_many_sinks_on_the_same_keys_never_deadlock_and_lose_nothing(
 
 def columns(tables: dict[str, list[str]], name: str, wanted: tuple[str, ...] = ()) -> list[Any]:
     """The rows of a table, of `wanted` columns or all but those that show the order of arrival."""
-    import json
-
     rows = [json.loads(row) for row in tables.get(name, ())]
     drop = {"indexedAt", "sortAt", "sortedAt"}
     return sorted(
-        json.dumps(
-            {key: value or None for key, value in row.items() if (key in wanted if wanted else key not in drop)}
-        )
+        json.dumps({key: value or None for key, value in row.items() if (key in wanted if wanted else key not in drop)})
         for row in rows
     )

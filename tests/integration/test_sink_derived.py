@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
 from tests.integration.invariants import broken
 from tests.integration.test_sink_concurrency import neighbour, until_waiting
 from tests.integration.writing import Writing, empty, writing
@@ -208,7 +209,7 @@ async def test_div_14_update_of_a_post_keeps_what_hangs_on_it(database: str) -> 
 
 async def test_div_15_quotes_count_whatever_cid_they_name(database: str) -> None:
     other = create(X, post(embed=quote(P, cid("another"))), REVS[16], cid("x"))
-    count = "SELECT \"quoteCount\" FROM post_agg WHERE uri = $1"
+    count = 'SELECT "quoteCount" FROM post_agg WHERE uri = $1'
     for size in (1, 100):
         async with writing(database) as sink:
             await sink.feed([QUOTED, other], size)
@@ -268,5 +269,5 @@ async def test_derivation_that_a_crash_left_out_is_made_up_by_the_redelivery(
 
 async def test_deriving_finds_nothing_where_all_is_right(database: str) -> None:
     async with writing(database) as sink:
-        for outcome in await sink.feed([BORN, GATED, QUOTED, REPOSTED, REPLIED_BELOW], 1):
+        for outcome in await sink.feed([BORN, GATED, REPLIED, REPOSTED, REPLIED_BELOW, EDITED, DIED], 1):
             assert outcome.derived == 0

@@ -4,10 +4,10 @@ import math
 import random
 
 import pytest
-from tests.integration.writing import writing, wrong_counters
-from tests.messages import A, B, REVS, cid, create, delete, like, like_uri, post, post_uri, update
 
 from indexer.sink.commit import HaltedError
+from tests.integration.writing import writing, wrong_counters
+from tests.messages import REVS, A, B, cid, create, delete, like, like_uri, post, post_uri, update
 
 SIZE = 500
 ATTEMPTS = 3

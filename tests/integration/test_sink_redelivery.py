@@ -3,11 +3,11 @@
 import random
 
 import pytest
-from tests.integration.writing import GENERATED, snapshot, writing, wrong_counters
-from tests.oracle import library
 
 from indexer.notifications import Notifications
 from indexer.sink import commit
+from tests.integration.writing import GENERATED, snapshot, writing, wrong_counters
+from tests.oracle import library
 
 CASES = ["real-scenarios", "real-repos", "mixed-5k-hostile"]
 
@@ -21,9 +21,7 @@ def _still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("notifications", ["live", "all"])
-async def test_feeding_a_stream_twice_changes_nothing(
-    database: str, case: str, notifications: Notifications
-) -> None:
+async def test_feeding_a_stream_twice_changes_nothing(database: str, case: str, notifications: Notifications) -> None:
     payloads = library.messages(case)
     async with writing(database, notifications=notifications, stream=library.stream(case)) as sink:
         await sink.feed(payloads, 500)
@@ -35,9 +33,7 @@ async def test_feeding_a_stream_twice_changes_nothing(
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seed", range(2))
-async def test_batches_that_come_again_at_once_change_nothing(
-    database: str, other_database: str, seed: int
-) -> None:
+async def test_batches_that_come_again_at_once_change_nothing(database: str, other_database: str, seed: int) -> None:
     """As after a crash between commit and acknowledgement: what was in hand comes again, cut elsewhere."""
     payloads = library.messages("mixed-5k-hostile")[:2500]
     messages = [(f"{place}-0", payload) for place, payload in enumerate(payloads, 1)]

@@ -57,9 +57,7 @@ class Writing:
             if isinstance(result, Event):
                 entries.append(Entry(id_, payload, result))
             elif isinstance(result, Reject):
-                letters.append(
-                    DeadLetter(self.stream, id_, result.cause, "reject", None, result.detail, 1, payload)
-                )
+                letters.append(DeadLetter(self.stream, id_, result.cause, "reject", None, result.detail, 1, payload))
         return await self.sink.commit(entries, letters)
 
     async def feed(self, payloads: Sequence[bytes], size: int | Iterable[int] = 500) -> list[Outcome]:

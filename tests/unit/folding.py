@@ -141,8 +141,8 @@ def _rows(world: World) -> dict[str, Rows]:
         if world.is_live(uri):
             for table, row in kind.attached(world.versions[uri], world):
                 add(table, row)
-    for table, found in rows.items():
+    for name, found in rows.items():
         found.sort(key=lambda row: tuple(str(value) for value in row.values()))
         keys = Counter((row.get("uri") or row["postUri"], row.get("position"), row.get("embedUri")) for row in found)
-        assert max(keys.values(), default=1) == 1, f"a primary key of {table} twice"
+        assert max(keys.values(), default=1) == 1, f"a primary key of {name} twice"
     return rows

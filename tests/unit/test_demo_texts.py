@@ -2,11 +2,16 @@
 
 import io
 import re
+from collections import Counter
+from typing import Any
 
 import pytest
 
 from indexer import _native
-from indexer.demo import reasons, recording
+from indexer.demo import reasons, recording, summary
+from indexer.demo.daemon import Counts
+from indexer.demo.feed import Fed
+from indexer.demo.findings import Findings, Letters
 from indexer.demo.terminal import Terminal, columns_of, fitted, readable
 
 
@@ -25,6 +30,24 @@ def test_recording_is_the_72_events_of_one_day() -> None:
     assert len(payloads) == 72
     assert all(f'"time":"{recording.DATE}T'.encode() in payload for payload in payloads)
     assert len(recording.post_uris()) == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        ({}, []),
+        ({"fed": 11}, ["19 messages were fed, 18 were finished"]),
+        ({"kept": 2}, ["3 dead letters were counted, 2 are kept"]),
+        ({"posts": 7}, ["the recording has 8 posts, 7 are indexed"]),
+    ],
+)
+def test_what_does_not_add_up_is_said(change: dict[str, int], faults: list[str]) -> None:
+    number = {"fed": 10, "kept": 3, "posts": 8} | change
+    fed = Fed(8, Counter(firehose_live=number["fed"]))
+    counts = Counts(Counter(indexed=14, ignored=1, dead_lettered=3), Counter(), 0)
+    post: Any = None
+    found = Findings({}, [post] * number["posts"], [], [Letters("db", number["kept"], "db_54000", "", b"")])
+    assert summary.disagreements(fed, counts, found) == faults
 
 
 @pytest.mark.parametrize(

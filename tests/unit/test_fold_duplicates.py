@@ -4,12 +4,13 @@ import itertools
 from collections.abc import Callable
 
 import pytest
+
 from tests.messages import (
+    CREATED_COLUMN,
+    REVS,
     A,
     B,
     C,
-    CREATED_COLUMN,
-    REVS,
     Record,
     cid,
     create,

@@ -4,13 +4,14 @@ import itertools
 from typing import Any
 
 import pytest
+
 from tests.messages import (
+    DISABLE,
+    REVS,
     A,
     B,
     C,
     D,
-    DISABLE,
-    REVS,
     blob,
     cid,
     create,
@@ -67,8 +68,7 @@ def test_thread_gate_lets_in_whom_it_allows(rule: str) -> None:
     }
     # where one of the two is true both are stored, else neither
     assert flags == {
-        did: (True, False) if mark == "x" else (None, None)
-        for did, mark in zip((B, C, D, A), verdicts, strict=True)
+        did: (True, False) if mark == "x" else (None, None) for did, mark in zip((B, C, D, A), verdicts, strict=True)
     }
     assert tables.count("post_agg", "replyCount", ROOT) == replies
 
@@ -134,9 +134,7 @@ class TestGatesOwners:
             ("at://a.test/app.bsky.feed.post/root", False),
         ],
     )
-    def test_gate_of_another_post_is_not_its_own(
-        self, collection: str, table: str, post: str, belongs: bool
-    ) -> None:
+    def test_gate_of_another_post_is_not_its_own(self, collection: str, table: str, post: str, belongs: bool) -> None:
         gate = uri(A, f"app.bsky.feed.{collection}", "root")
         tables = tables_after(create(gate, record(f"app.bsky.feed.{collection}", post=post)))
         assert tables.folded.fates == ["indexed" if belongs else "not_its_own"]
@@ -266,9 +264,7 @@ class TestPostGates:
         assert tables["post"][0]["violatesEmbeddingRules"] is None
 
     def test_quote_before_the_gate_and_after_its_deletion_is_no_violation(self) -> None:
-        before, during, after = (
-            create(post_uri(B, str(n)), post(embed=quote(ROOT)), cid=cid(n)) for n in range(3)
-        )
+        before, during, after = (create(post_uri(B, str(n)), post(embed=quote(ROOT)), cid=cid(n)) for n in range(3))
         gone = delete(uri(A, "app.bsky.feed.postgate", "root"), REVS[5])
         tables = tables_after(before, self.gate, during, gone, after)
         flags = {row["uri"][-1]: row["violatesEmbeddingRules"] for row in tables["post"]}

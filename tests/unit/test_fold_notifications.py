@@ -1,17 +1,19 @@
 """Who is told what (vectors.md 4, records.md 2.5 and 5), by kind of event and by mode."""
 
 import pytest
+
+from indexer.notifications import Notifications
 from tests.messages import (
-    A,
-    B,
-    C,
     C1,
     C2,
     CREATED_COLUMN,
-    D,
     DISABLE,
     REVS,
     TIME,
+    A,
+    B,
+    C,
+    D,
     Record,
     cid,
     create,
@@ -34,8 +36,6 @@ from tests.messages import (
     verification,
 )
 from tests.unit.folding import NOW, tables_after
-
-from indexer.notifications import Notifications
 
 P1 = post_uri(A, "p1")
 R = repost_uri(C, "r")
@@ -235,9 +235,7 @@ class TestReplies:
         assert tables.told == [(self.author(n), "reply", self.link(n)) for n in (5, 4, 3, 2)]
 
     def test_hidden_reply_is_told_and_ends_the_climb(self) -> None:
-        gate = create(
-            uri(A, "app.bsky.feed.threadgate", "p0"), threadgate(self.link(0), hiddenReplies=[self.link(1)])
-        )
+        gate = create(uri(A, "app.bsky.feed.threadgate", "p0"), threadgate(self.link(0), hiddenReplies=[self.link(1)]))
         messages = self.chain(3)
         tables = tables_after(*messages[:-1], gate, messages[-1], notifications="updates")
         assert tables.told == [(self.author(1), "reply", self.link(1))]
@@ -284,9 +282,7 @@ class TestReplies:
     def test_reply_that_came_before_its_parent_reaches_past_a_hidden_one_with_it(self) -> None:
         """p2 arrives after p3, which answers it; p1 is hidden, so p2 tells p1's author, and p3 those above."""
         messages = self.chain(4, by_update=False)
-        gate = create(
-            uri(A, "app.bsky.feed.threadgate", "p0"), threadgate(self.link(0), hiddenReplies=[self.link(1)])
-        )
+        gate = create(uri(A, "app.bsky.feed.threadgate", "p0"), threadgate(self.link(0), hiddenReplies=[self.link(1)]))
         p0, p1, p2, p3 = messages
         tables = tables_after(gate, p0, p1, p3, p2)
         about = {(notice.record_uri, notice.recipient) for notice in tables.notices}

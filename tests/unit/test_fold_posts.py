@@ -5,14 +5,15 @@ import json
 from typing import Any
 
 import pytest
+
 from tests.messages import (
-    A,
-    B,
-    C,
     C1,
     C2,
     REVS,
     TIME,
+    A,
+    B,
+    C,
     blob,
     blob_cid,
     cid,

@@ -3,15 +3,16 @@
 import itertools
 
 import pytest
+
 from tests.messages import (
-    A,
-    B,
     C0,
     C1,
     C2,
     C3,
     REVS,
     TIME,
+    A,
+    B,
     cid,
     create,
     delete,

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.folding import tables_after
 
 from indexer.records import RECORDS
+from tests.unit.folding import tables_after
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "records"
 CASES = sorted(

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from tests.messages import A, B, C1, Record, blob, create, like, mention, post, post_uri, record, reference, uri
-from tests.unit.folding import CLOCK_MS
 
 from indexer._native import COLLECTIONS, Event, Reject, decode_events
 from indexer.records import RECORDS
+from tests.messages import C1, A, B, Record, blob, create, like, mention, post, post_uri, record, reference, uri
+from tests.unit.folding import CLOCK_MS
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}\u200d\N{BOY}"  # 25 bytes, one grapheme
 P = post_uri(A, "p")

@@ -127,7 +127,7 @@ def _ignored(terminal: Terminal, counts: Counts) -> None:
 def _speed(terminal: Terminal, speed: Speed) -> None:
     terminal.title("How fast (one look; `make bench` measures)")
     terminal.say(f"  {speed.messages / speed.seconds:,.0f} messages a second, {speed.seconds:.1f} s in all")
-    used = ((speed.indexer_cpu_s, "indexer"), (speed.postgres_cpu_s, "PostgreSQL"))
+    used = ((speed.indexer_cpu_s, "the indexer"), (speed.postgres_cpu_s, "PostgreSQL"))
     if parts := [f"{cpu_s * 1e6 / speed.messages:,.0f} µs in {what}" for cpu_s, what in used if cpu_s is not None]:
         terminal.say(f"  processor time of a message: {', '.join(parts)}")
 

@@ -4,7 +4,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::Arena;
-use crate::envelope::{self, Outcome};
+use crate::envelope;
+use crate::event::Outcome;
 use crate::json::{MAX_DEPTH, Parser};
 use crate::lexicon::collection_named;
 use crate::record::{self, Body};

@@ -1,6 +1,7 @@
 //! Which record types there are, and what their lexicons allow (records.md 3).
 
 mod compile;
+mod definition;
 mod documents;
 mod types;
 mod validate;

@@ -10,6 +10,7 @@ pub mod cid;
 mod data_model;
 mod decoder;
 mod envelope;
+mod event;
 mod format_names;
 pub mod formats;
 pub mod graphemes;
@@ -30,7 +31,7 @@ mod value;
 pub use bumpalo::Bump as Arena;
 
 pub use decoder::Decoder;
-pub use envelope::{Event, Kind, Outcome, RecordEvent};
+pub use event::{Event, Kind, Outcome, RecordEvent};
 pub use format_names::has_format;
 pub use json::{JsonFault, MAX_DEPTH};
 pub use lexicon::{COLLECTIONS, Collection, collection_named};

@@ -20,10 +20,19 @@ fuzz_target!(|payload: &[u8]| {
         Outcome::Event(event) => {
             if let Some((cid, body)) = event.record.as_ref().and_then(|record| record.body) {
                 assert!(!cid.contains('\0') && !body.json.contains('\0'));
-                let collection = event.record.as_ref().map_or("", |record| record.uri.collection());
+                let collection = event
+                    .record
+                    .as_ref()
+                    .map_or("", |record| record.uri.collection());
                 check_stored(&arena, collection, body.json);
             }
-            for text in [event.rev, event.commit, event.status, Some(event.did), Some(event.time)] {
+            for text in [
+                event.rev,
+                event.commit,
+                event.status,
+                Some(event.did),
+                Some(event.time),
+            ] {
                 assert!(!text.unwrap_or_default().contains('\0'));
             }
             if let Some(record) = &event.record {
@@ -47,7 +56,9 @@ fn check_stored<'a>(arena: &'a Arena, collection: &str, json: &'a str) {
     // And CIDs of version 0 that are no SHA-256 have a text that nothing can read, in the reference, too.
     let has_unreadable_link = || {
         let links = json.split("\"$link\":\"").skip(1);
-        links.filter_map(|rest| rest.split('"').next()).any(|text| canonical_text(text).is_err())
+        links
+            .filter_map(|rest| rest.split('"').next())
+            .any(|text| canonical_text(text).is_err())
     };
     if json.contains("\"size\":null") || has_unreadable_link() {
         return;

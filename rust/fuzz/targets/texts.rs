@@ -8,13 +8,25 @@ use indexer_core::{formats, has_format, sanitize, sanitize_bytes, sanitize_utf16
 use libfuzzer_sys::fuzz_target;
 
 const FORMATS: [&str; 11] = [
-    "at-identifier", "at-uri", "cid", "datetime", "did", "handle", "language", "nsid", "record-key", "tid", "uri",
+    "at-identifier",
+    "at-uri",
+    "cid",
+    "datetime",
+    "did",
+    "handle",
+    "language",
+    "nsid",
+    "record-key",
+    "tid",
+    "uri",
 ];
 
 fuzz_target!(|bytes: &[u8]| {
     let clean = sanitize_bytes(bytes);
     assert!(!clean.contains('\0'));
-    let units = bytes.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+    let units = bytes
+        .chunks_exact(2)
+        .map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
     assert!(!sanitize_utf16(units).contains('\0'));
     let lossy = String::from_utf8_lossy(bytes);
     let text = lossy.as_ref();
@@ -27,7 +39,10 @@ fuzz_target!(|bytes: &[u8]| {
     if let (Ok(canonical), Ok(cid)) = (canonical_text(text), Cid::parse(text))
         && cid.version() == 1
     {
-        assert_eq!(canonical_text(&canonical).as_deref(), Ok(canonical.as_ref()));
+        assert_eq!(
+            canonical_text(&canonical).as_deref(),
+            Ok(canonical.as_ref())
+        );
         assert_eq!(Cid::parse(&canonical), Ok(cid));
     }
     if let Ok(cid) = Cid::from_bytes(bytes)
@@ -43,7 +58,10 @@ fn check_timestamp(text: &str) {
     assert_eq!(normalized.is_some(), is_datetime(text));
     if let Some(normalized) = normalized {
         assert_eq!(normalized.len(), "YYYY-MM-DDTHH:mm:ss.sssZ".len());
-        assert_eq!(normalize_created_at(&normalized).as_deref(), Some(normalized.as_ref()));
+        assert_eq!(
+            normalize_created_at(&normalized).as_deref(),
+            Some(normalized.as_ref())
+        );
     }
 }
 
@@ -52,7 +70,10 @@ fn check_uri(text: &str) {
         assert!(!uri.text.contains('\0') && uri.text.starts_with("at://"));
         assert!(text.contains(uri.rkey()) && text.contains(uri.collection()));
     } else {
-        assert!(!formats::is_at_uri(text) || text.contains(['?', '#', '[', '_', '~', '@', '!']), "{text}");
+        assert!(
+            !formats::is_at_uri(text) || text.contains(['?', '#', '[', '_', '~', '@', '!']),
+            "{text}"
+        );
     }
     let (did, rest) = text.split_once(' ').unwrap_or((text, "c r"));
     let (collection, rkey) = rest.split_once(' ').unwrap_or((rest, "r"));

@@ -1,29 +1,15 @@
 //! Lexicon documents to a [`Registry`]. A rule that the validator does not know is an error, never left out.
 
 use std::collections::HashMap;
-use std::fmt;
 
+use super::definition::{
+    Result, fault, length, members, number, only, require, text, texts, whole,
+};
 use super::types::{Format, Property, Range, Registry, TextRules, Type, TypeId, UnionMember};
 use crate::Arena;
 use crate::format_names;
 use crate::json::Parser;
 use crate::value::{Member, Value, get};
-
-/// What is wrong with the documents.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct LexiconFault(String);
-
-impl fmt::Display for LexiconFault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-type Result<T> = std::result::Result<T, LexiconFault>;
-
-fn fault<T>(text: impl Into<String>) -> Result<T> {
-    Err(LexiconFault(text.into()))
-}
 
 /// Compiles documents; every collection must be the record of one of them.
 pub(super) fn registry(documents: &[&str], collections: &[&str]) -> Result<Registry> {
@@ -250,68 +236,4 @@ fn full_name(nsid: &str, reference: &str) -> String {
     };
     name.strip_suffix("#main")
         .map_or(name.clone(), str::to_owned)
-}
-
-/// Fails if there are other rules than these.
-fn only(definition: &[Member<'_>], rules: &[&str]) -> Result<()> {
-    for member in definition {
-        let rule = member.key.as_str();
-        if !rules.contains(&rule) && rule != "type" && rule != "description" {
-            return fault(format!("unknown rule {rule}"));
-        }
-    }
-    Ok(())
-}
-
-fn require<'a>(definition: &[Member<'a>], key: &str) -> Result<Value<'a>> {
-    get(definition, key).map_or_else(|| fault(format!("{key} is missing")), Ok)
-}
-
-fn members(value: Value<'_>) -> Result<&[Member<'_>]> {
-    value.as_object().map_or_else(|| fault("not an object"), Ok)
-}
-
-fn text<'a>(definition: &[Member<'a>], key: &str) -> Result<&'a str> {
-    match require(definition, key)?.as_text() {
-        Some(text) => Ok(text.as_str()),
-        None => fault(format!("{key} is not a string")),
-    }
-}
-
-fn texts<'a>(definition: &[Member<'a>], key: &str) -> Result<Vec<&'a str>> {
-    let Some(Value::Array(items)) = get(definition, key) else {
-        return Ok(Vec::new());
-    };
-    items
-        .iter()
-        .map(|item| match item.as_text() {
-            Some(text) => Ok(text.as_str()),
-            None => fault(format!("{key} holds something else than strings")),
-        })
-        .collect()
-}
-
-fn number(definition: &[Member<'_>], key: &str) -> Result<Option<f64>> {
-    match get(definition, key) {
-        None => Ok(None),
-        Some(Value::Number(number)) => Ok(Some(number)),
-        Some(_) => fault(format!("{key} is not a number")),
-    }
-}
-
-fn whole(definition: &[Member<'_>], key: &str) -> Result<Option<usize>> {
-    match number(definition, key)? {
-        None => Ok(None),
-        Some(number) => match number.to_string().parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => fault(format!("{key} is not a whole number")),
-        },
-    }
-}
-
-fn length(definition: &[Member<'_>]) -> Result<Range<usize>> {
-    Ok(Range {
-        min: whole(definition, "minLength")?,
-        max: whole(definition, "maxLength")?,
-    })
 }
