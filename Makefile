@@ -17,7 +17,7 @@ BUILT := $(VENV)/.built
 RUST_SOURCES := $(shell find rust -path rust/fuzz -prune -o -type f \
 	\( -name '*.rs' -o -name 'Cargo.toml' -o -path '*/lexicons/*' \) -print)
 
-.PHONY: help run test test-long bench lint wheel clean
+.PHONY: help run test test-long bench lint fuzz wheel clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,20 @@ lint: $(BUILT) ## format, style, types, and the Rust module against its stub
 	MYPYPATH=python $(BIN)/python -m mypy.stubtest indexer._native --allowlist <(echo indexer._native.__all__)
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+# Coverage without nightly: the passes of cargo-fuzz, named one by one. --target keeps build scripts free of them.
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
+FUZZ_SECONDS ?= 25
+
+fuzz: ## search for input that breaks the decoder, FUZZ_SECONDS for each target (needs g++)
+	cd rust/fuzz && target=$$(rustc -vV | sed -n 's/^host: //p') && \
+	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --quiet --release --target $$target && \
+	for name in texts decode; do \
+		mkdir -p target/corpus/$$name; \
+		./target/$$target/release/$$name -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 \
+			-rss_limit_mb=2048 -artifact_prefix=target/ target/corpus/$$name seeds/$$name; \
+	done
 
 wheel: $(INSTALLED) ## build dist/*.whl as it is released
 	$(BIN)/maturin build --profile dist --out dist

@@ -11,8 +11,8 @@ from typing import Literal, cast
 from indexer import aturi
 from indexer._native import Event
 from indexer.notifications import Notifications, speaks
+from indexer.record_type import RecordType, StoredVersion, Version
 from indexer.records import RECORDS
-from indexer.records._spec import RecordType, StoredVersion, Version
 from indexer.records.post.threads import parent_arrived, reply_of
 from indexer.world import Group, Stored, World
 
@@ -55,12 +55,17 @@ def _apply(
     stored = world.records.get(uri)
     if event.kind == "delete":
         if stored is None:
+            old_cid = ""
             world.records[uri] = Stored(rev, "", event.time, stored=False, json="")
         elif stored.rev < rev or (stored.rev == rev and stored.cid != ""):
             old_cid = stored.cid
             stored.rev, stored.cid, stored.json, stored.changed = rev, "", "", True
-            if old_cid != "":
-                _remove(uri, old_cid, record_type, position, world, tells=tells)
+        else:
+            return "indexed"
+        if record_type.is_hung_on:
+            world.lives.setdefault(uri, []).append((position, rev))
+        if old_cid != "":
+            _remove(uri, old_cid, record_type, world, tells=tells)
         return "indexed"
 
     version = cast(Version, event)
@@ -82,6 +87,8 @@ def _apply(
     if record_type.belongs is not None and not record_type.belongs(version):
         return "not_its_own"
     old_cid = stored.cid
+    if record_type.is_hung_on and old_cid == "":
+        world.lives.setdefault(uri, [(-1, stored.rev)]).append((position, ""))
     stored.rev, stored.cid, stored.indexed_at = rev, cid, event.time
     stored.json, stored.changed = event.json, True
     if old_cid == "":
@@ -150,7 +157,7 @@ def _replace(
         world.tell(record_type.farewell(uri, version.creator, old_cid, left.key, world.now))
 
 
-def _remove(uri: str, old_cid: str, record_type: RecordType, position: int, world: World, *, tells: bool) -> None:
+def _remove(uri: str, old_cid: str, record_type: RecordType, world: World, *, tells: bool) -> None:
     left = world.group_of.pop(uri, None)
     was_indexed = record_type.duplicate_key is None or (left is not None and left.indexed == uri)
     if left is not None:
@@ -160,8 +167,6 @@ def _remove(uri: str, old_cid: str, record_type: RecordType, position: int, worl
     world.indexed[uri] = record_type
     if record_type.attached_tables:
         world.attached[uri] = record_type
-    if record_type.is_hung_on:
-        world.departures.setdefault(uri, []).append((position, world.records[uri].rev))
     if record_type.depart is not None:
         record_type.depart(uri, world)
     world.other_parents.pop(uri, None)

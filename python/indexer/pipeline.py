@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from indexer._native import Event, Reject, decode_events
 from indexer.lane_metrics import LaneMetrics, Tally
@@ -22,8 +22,10 @@ from indexer.source import BLOCK_MS, Message, Source
 log = structlog.get_logger()
 
 REDIS_AWAY = (RedisError, OSError, TimeoutError)
-PASSING = ("LOADING", "OOM", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN")
+PASSING = ("LOADING", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN")
 """Refusals that end by themselves."""
+READ_AHEAD = 2
+"""Batches in memory: one that is written, one that is decoded meanwhile."""
 DRAIN_BLOCK_MS = 100
 """With `--drain`, a stream that is silent for so long has ended."""
 
@@ -81,33 +83,39 @@ class Lane:
         """Messages settled since the start."""
         self.progress = time.time()
         """When the lane last settled a batch or found nothing to do."""
+        self._ended = False
+        self._room = asyncio.Semaphore(READ_AHEAD)
         self._in_hand: set[bytes] = set()
         """Ids that were read and are not settled yet."""
 
     async def run(self, stop: asyncio.Event, *, drain: bool) -> None:
         """Process batches until `stop` is set; with `drain` until there is nothing more. Returns when halted, too."""
-        batches: asyncio.Queue[Decoded | None] = asyncio.Queue(maxsize=1)
+        batches: asyncio.Queue[Decoded | None] = asyncio.Queue()
         reader = asyncio.create_task(self._read(batches, stop, drain=drain), name=f"read {self.source.stream}")
         try:
             while (batch := await batches.get()) is not None:
                 await self._batch(batch)
+                self._room.release()
             await reader
         except HaltedError as fault:
             self.halted = str(fault)
             log.error("lane_halted", stream=self.source.stream, error=fault.__cause__ or fault)
         finally:
+            self._ended = True  # beside the cancellation, which the client may lose while it retries
             reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
 
     async def _read(self, batches: "asyncio.Queue[Decoded | None]", stop: asyncio.Event, *, drain: bool) -> None:
         """Fill the queue, one batch ahead of the writer; None ends it."""
         try:
             await self._patiently(self.source.ensure_group)
             async for messages in self._messages(stop, drain=drain):
+                await self._room.acquire()
                 self._in_hand.update(message.id for message in messages)
                 clock_ms = time.time_ns() // 1_000_000
-                await batches.put(await asyncio.to_thread(decode, messages, self.source.stream, clock_ms))
+                batches.put_nowait(await asyncio.to_thread(decode, messages, self.source.stream, clock_ms))
         finally:
-            await batches.put(None)
+            batches.put_nowait(None)
 
     async def _messages(self, stop: asyncio.Event, *, drain: bool) -> AsyncIterator[list[Message]]:
         """First what this consumer already holds, then what is new.
@@ -116,7 +124,7 @@ class Lane:
         the pending entries are read again.
         """
         look_back = True
-        while not stop.is_set():
+        while not (stop.is_set() or self._ended):
             started = time.perf_counter()
             try:
                 if look_back:
@@ -169,7 +177,7 @@ class Lane:
                 log.error("group_lost", stream=self.source.stream, group=self.source.group)
                 await self._patiently(self.source.ensure_group)
                 return
-            if not str(error).startswith(PASSING):
+            if not isinstance(error, OutOfMemoryError) and not str(error).startswith(PASSING):
                 raise HaltedError(f"Redis refuses: {error}") from error
         if not self.waiting:
             log.warning("redis_away", stream=self.source.stream, error=error)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 log = structlog.get_logger()
 
@@ -47,13 +47,13 @@ class Source:
         """
         try:
             await self._redis.xgroup_create(self.stream, self.group, id="0", mkstream=True)
-        except ResponseError as error:
-            text = str(error)
-            if text.startswith("BUSYGROUP"):
-                return
-            if "OOM" not in text or not await self._has_group():
+        except OutOfMemoryError:
+            if not await self._has_group():
                 raise
             log.warning("redis_full", stream=self.stream, group=self.group)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
 
     async def _has_group(self) -> bool:
         groups = await self._redis.xinfo_groups(self.stream)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from indexer.records._spec import Key, Notice, RecordType, Version
+from indexer.record_type import Key, Notice, RecordType, Version
 
 
 class Stored:
@@ -64,13 +64,13 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Descendant:
-    """A reply that was there before the post above it."""
+class Reply:
+    """A reply that may have been there before the post above it."""
 
     uri: str
+    parent: str
     cid: str
-    depth: int
-    created_at: str
+    created_at: str | None
     indexed_at: str
 
 
@@ -86,7 +86,7 @@ class Questions:
     """Root posts whose mention facets count."""
     pairs: dict[str, set[Key]] = field(default_factory=dict)
     """By table: keys of rows that may be there (`follow`, `list_item`)."""
-    descendants: set[str] = field(default_factory=set)
+    replies_below: set[str] = field(default_factory=set)
     """Posts in threads with hidden replies: only there do replies that came too early tell somebody."""
     tells: bool = True
     """Whether the event that asks now adds notifications."""
@@ -114,7 +114,8 @@ class World:
         self.posts: dict[str, Post] = {}
         self.other_parents: dict[str, tuple[bool, str | None]] = {}
         """Parents that are no posts, but live records: whether they have a `reply`, and the root it names."""
-        self.descendants: dict[str, list[Descendant]] = {}
+        self.replies: dict[str, Reply] = {}
+        """Answers to `Questions.replies_below`, by URI."""
         self.thread_gates: dict[str, dict[str, Any]] = {}
         self.post_gates: dict[str, dict[str, Any]] = {}
         self.own_posts: set[str] = set()
@@ -127,8 +128,11 @@ class World:
         """The same for rows that do not depend on being indexed."""
         self.arrivals: dict[str, int] = {}
         """The position of the message that brought the version of a record."""
-        self.departures: dict[str, list[tuple[int, str]]] = {}
-        """Posts that were deleted: position and rev of each deletion."""
+        self.lives: dict[str, list[tuple[int, str]]] = {}
+        """Posts that were deleted or came again: the message's position, and the rev of a deletion, '' of a return.
+
+        Position -1 is a deletion before this batch.
+        """
         self.notices: dict[str, list[Notice]] = {}
         """By the URI of the record that they are about."""
         self.retracted: set[str] = set()
@@ -163,9 +167,18 @@ class World:
         return "" if known is None else known.root or post
 
     def outlived(self, uri: str, post: str) -> bool:
-        """Whether `post` was deleted in this batch after `uri`, which hangs on it and is older, had come (DIV-18)."""
-        deletions = self.departures.get(post)
-        if not deletions:
+        """Whether `uri`, which hangs on `post`, is older than a deletion that it met in this batch (DIV-18).
+
+        It meets the one that stands when it comes, and those that come after it.
+        """
+        lives = self.lives.get(post)
+        if not lives:
             return False
         arrived, rev = self.arrivals.get(uri, -1), self.records[uri].rev
-        return any(position > arrived and deleted > rev for position, deleted in deletions)
+        met = ""
+        for position, deleted in lives:
+            if position < arrived:
+                met = deleted
+            elif deleted > rev:
+                return True
+        return met > rev

@@ -74,10 +74,6 @@ def test_group_that_somebody_destroys_is_made_again(database: str, redis_url: st
         assert daemon.stop() == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="source.py and pipeline.py look for `OOM` in the text, which redis-py takes off (OutOfMemoryError): halted",
-)
 def test_redis_that_is_full_is_drained(database: str, tmp_path: Path) -> None:
     """At maxmemory XGROUP CREATE is refused although the group is there; only the consumer can make room."""
     with embedded.redis({"maxmemory-policy": "noeviction"}) as server:

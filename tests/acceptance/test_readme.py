@@ -21,8 +21,8 @@ ELSEWHERE = {
 
 def commands() -> list[str]:
     """The command lines of the README's code blocks, without comments."""
-    blocks = re.findall(r"^```\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
-    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    lines = [line.partition("#")[0].strip() for kind, block in blocks if kind != "text" for line in block.splitlines()]
     return [line for line in lines if re.match(r"(make|pip|python|export|indexer) ", line)]
 
 

@@ -186,7 +186,5 @@ def foreign(draw: st.DrawFn) -> Body:
     return uri(owner, body["$type"], FOREIGN), body
 
 
-bodies: st.SearchStrategy[Body] = st.one_of(
-    posts(), posts(), posts(), likes(), reposts(), thread_gates(), post_gates(), relations(), relations(), profiles(),
-    others(), foreign(),
-)  # fmt: skip
+FAMILIES = (posts, likes, reposts, thread_gates, post_gates, relations, profiles, others, foreign)
+"""What bodies there are; histories are about a few of them each."""

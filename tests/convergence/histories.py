@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hypothesis import strategies as st
-from tests.convergence.bodies import FOREIGN, POSTS, Body, bodies
+from tests.convergence.bodies import FAMILIES, FOREIGN, POSTS, Body, posts
 from tests.messages import A, B, Record, cid, like, message, post, post_uri, uri
 
 from indexer.source import Message
@@ -54,6 +54,8 @@ HUGE = "huge"
 NEVER_STORED = (FOREIGN, HUGE)
 """Record keys that nothing else uses: whether the message is refused depends on no other."""
 
+Part = tuple[Body, bool]
+"""A record, and whether it is only created, never updated or deleted."""
 Step = Write | Again | Odd
 
 
@@ -141,15 +143,17 @@ _ODD = {
 
 
 @st.composite
-def _writes(draw: st.DrawFn, pool: list[Body]) -> Write:
+def _writes(draw: st.DrawFn, pool: list[Part]) -> Write:
     """Creates, updates and deletes; a delete names the URI only."""
-    where, body = draw(st.sampled_from(pool))
-    kind = draw(st.sampled_from(("create", "create", "create", "update", "delete", "delete")))
+    (where, body), is_calm = draw(st.sampled_from(pool))
     late = draw(st.sampled_from((0, 0, 0, 0, 3, 10)))
+    backfill = draw(st.sampled_from((False, False, False, True)))
     if where.endswith(FOREIGN):
-        return Write("update" if kind == "update" else "create", where, body, late=late)
-    record = None if kind == "delete" else body
-    return Write(kind, where, record, draw(_REVS), late, backfill=draw(st.sampled_from((False, False, False, True))))
+        return Write(draw(st.sampled_from(("create", "update"))), where, body, late=late)
+    if is_calm:
+        return Write("create", where, body, "next", late, backfill)
+    kind = draw(st.sampled_from(("create", "create", "create", "update", "delete", "delete")))
+    return Write(kind, where, None if kind == "delete" else body, draw(_REVS), late, backfill)
 
 
 _REVS = st.sampled_from(("next", "next", "next", "next", "next", "same", "again", "stale"))
@@ -163,7 +167,9 @@ _NOTHING = st.none()
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Step]:
-    """The steps of a history: of a few records, so that most steps meet what others left."""
-    pool = draw(st.lists(bodies, min_size=3, max_size=12))
+    """The steps of a history: of a few records of a few families, so that most steps meet what others left."""
+    families = draw(st.lists(st.sampled_from(FAMILIES), min_size=1, max_size=4, unique=True))
+    bodies = st.one_of(*[family() for family in (posts, *families)], *[family() for family in families] * 2)
+    pool = draw(st.lists(st.tuples(bodies, st.booleans()), min_size=3, max_size=12))
     step = st.one_of(_NOTHING, *[_writes(pool)] * 18, *[_AGAIN] * 4, _ODDITIES)
     return [each for each in draw(st.lists(step, min_size=15, max_size=45)) if each is not None]

@@ -249,6 +249,35 @@ async def test_div_18_what_is_newer_than_the_deletion_hangs_on(database: str, wa
     assert found == [([plain(Q, "q")], [Q], [Q, R])] * 24
 
 
+async def quotes_of_each_cut(database: str, messages: Sequence[bytes]) -> list[list[str]]:
+    """URIs of quotes and feed items after the messages came one by one, and as one batch."""
+    found = []
+    async with writing(database) as sink:
+        for size in (1, 100):
+            await sink.feed(messages, size)
+            found.append([*await sink.uris("quote"), *await sink.uris("feed_item")])
+            await empty(sink.pool)
+    return found
+
+
+async def test_div_18_post_that_comes_again_in_the_same_batch_leaves_what_the_deletion_removed(database: str) -> None:
+    again = create(P, post("again"), REVS[40], cid("again"))
+    serial, batch = await quotes_of_each_cut(database, [BORN, QUOTED, REPOSTED, DIED, again])
+    assert batch == serial == [P, Q]
+
+
+@pytest.mark.parametrize("before", [[], [BORN, DIED], [delete(P, REVS[2])]])
+async def test_div_18_deletion_of_a_post_that_is_not_there_counts_in_the_batch_too(
+    database: str, before: list[bytes]
+) -> None:
+    """One by one the second run of the deriving statements finds what hangs on the tombstone."""
+    quoted = create(Q, post(embed=quote(P)), REVS[31], cid("q"))
+    reposted = create(R, repost(P), REVS[31], cid("r"))
+    messages = [*before, quoted, reposted, delete(P, REVS[35]), create(P, post("again"), REVS[40], cid("again"))]
+    serial, batch = await quotes_of_each_cut(database, messages)
+    assert batch == serial
+
+
 async def test_derivation_that_a_crash_left_out_is_made_up_by_the_redelivery(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,19 +182,11 @@ async def test_replies_that_came_too_early_reach_people_with_their_parent(databa
         assert await told(sink) == [(A, "reply", "p1"), (B, "reply", "p2"), (A, "reply", "p3")]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="World.descendants holds what the database had before the batch: replies of the same batch are missed",
-)
 async def test_replies_that_came_too_early_in_the_same_batch_do_so_too(database: str) -> None:
     serial, batch = await of_each_cut(database, HIDING)
     assert batch == serial
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="World.descendants holds what the database had before the batch: replies that the batch deleted are told of",
-)
 async def test_reply_that_was_deleted_in_the_same_batch_reaches_nobody(database: str) -> None:
     *before, parent = HIDING
     found = []

@@ -169,11 +169,6 @@ async def test_settling_of_a_full_redis_works(redis_server: embedded.Redis) -> N
         await client.aclose()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="looks for `OOM` in the text, which redis-py takes off (OutOfMemoryError): raises",
-    raises=RedisError,
-)
 async def test_group_that_is_there_is_enough_for_a_full_redis(redis_server: embedded.Redis) -> None:
     client = Redis.from_url(redis_server.url, protocol=2)
     try:

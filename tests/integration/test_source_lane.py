@@ -190,9 +190,6 @@ async def test_batch_after_a_failed_one_is_not_begun(redis: "Redis", metrics: Me
     assert sink.batches == [["k0"]]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Lane.run cancels its reader without awaiting it; on a full queue it never ends (finally: put)"
-)
 async def test_halted_lane_leaves_no_reader_behind(redis: "Redis", metrics: Metrics) -> None:
     await add(redis, *(f"k{n}" for n in range(5)))
 

@@ -12,7 +12,7 @@ from indexer._native import Event, decode_events
 from indexer.fold import Folded, fold
 from indexer.notifications import Notifications, speaks
 from indexer.records import RECORDS
-from indexer.records._spec import Notice, Row, Table, Version
+from indexer.record_type import Notice, Row, Table, Version
 from indexer.records.post.gates import THREAD_GATE, ask_for_rules, thread_gate_of
 from indexer.world import World
 

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import cast
 
-from indexer.records._spec import RecordType
+from indexer.record_type import RecordType
 
 _FILES = (
     "block",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from indexer import aturi
-from indexer.records._spec import Notice, Row, Version, common, dates
+from indexer.record_type import Notice, Row, Version, common, dates
 
 if TYPE_CHECKING:
     from indexer.world import World

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from indexer.records._spec import TEXT, Row, Table, Version
+from indexer.record_type import TEXT, Row, Table, Version
 
 FEED_ITEM = Table(
     "feed_item",

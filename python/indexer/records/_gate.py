@@ -1,7 +1,7 @@
 """What thread gates and post gates have in common (records.md 5.10)."""
 
 from indexer import aturi
-from indexer.records._spec import Version
+from indexer.record_type import Version
 
 
 def is_gate_of(version: Version, post: str) -> bool:

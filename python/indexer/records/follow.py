@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.records._spec import (
+from indexer.record_type import (
     COMMON,
     DATES,
     TEXT,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.records._spec import COMMON, DATES, RecordType, Row, Table, Version, common, dates
+from indexer.record_type import COMMON, DATES, RecordType, Row, Table, Version, common, dates
 
 if TYPE_CHECKING:
     from indexer.world import World

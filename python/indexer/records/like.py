@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.records._engagement import engagement_notices, engagement_row
-from indexer.records._spec import (
+from indexer.record_type import (
     COMMON,
     DATES,
     TEXT,
@@ -16,6 +15,7 @@ from indexer.records._spec import (
     Table,
     Version,
 )
+from indexer.records._engagement import engagement_notices, engagement_row
 
 if TYPE_CHECKING:
     from indexer.world import World

@@ -1,5 +1,5 @@
 """app.bsky.notification.declaration: nothing but the `record` row (records.md 5.11)."""
 
-from indexer.records._spec import RecordType
+from indexer.record_type import RecordType
 
 RECORD = RecordType("app.bsky.notification.declaration")

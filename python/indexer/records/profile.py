@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from indexer import aturi
-from indexer.records._spec import COMMON, TEXT, Notice, RecordType, Row, Table, Version, blob_cid, common
+from indexer.record_type import COMMON, TEXT, Notice, RecordType, Row, Table, Version, blob_cid, common
 
 if TYPE_CHECKING:
     from indexer.world import World

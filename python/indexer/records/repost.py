@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.records._engagement import engagement_notices, engagement_row
-from indexer.records._feed_item import FEED_ITEM, feed_item
-from indexer.records._spec import (
+from indexer.record_type import (
     COMMON,
     DATES,
     TEXT,
@@ -17,6 +15,8 @@ from indexer.records._spec import (
     Table,
     Version,
 )
+from indexer.records._engagement import engagement_notices, engagement_row
+from indexer.records._feed_item import FEED_ITEM, feed_item
 
 if TYPE_CHECKING:
     from indexer.world import World

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from indexer.database import Connection
-from indexer.records._spec import Row, Table
+from indexer.record_type import Row, Table
 from indexer.sink.statements import Statements, counted
 
 Aggregates = Literal["delta", "recount", "off"]

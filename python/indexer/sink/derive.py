@@ -11,8 +11,8 @@ from typing import cast
 from indexer import aturi
 from indexer._native import Event
 from indexer.database import Connection
+from indexer.record_type import Version
 from indexer.records import RECORDS
-from indexer.records._spec import Version
 from indexer.records.post.embeds import QUOTE, quoted_post
 from indexer.records.post.threads import has_invalid_root, reply_of
 from indexer.sink.counts import Aggregates, Deltas

@@ -43,16 +43,16 @@ WITH RECURSIVE above (uri, height) AS (
 SELECT p.uri, p."replyParent", p."replyRoot", p."invalidReplyRoot"
 FROM (SELECT DISTINCT uri FROM above) a JOIN {schema}.post p ON p.uri = a.uri
 
--- name: descendants
--- The replies below posts, nearest first, at most five levels down.
-WITH RECURSIVE below (top, uri, depth) AS (
-    SELECT t, p.uri, 1 FROM unnest($1::text[]) t JOIN {schema}.post p ON p."replyParent" = t
+-- name: replies_below
+-- The replies below posts, at most five levels down.
+WITH RECURSIVE below (uri, depth) AS (
+    SELECT p.uri, 1 FROM {schema}.post p WHERE p."replyParent" = ANY($1::text[])
     UNION
-    SELECT below.top, p.uri, below.depth + 1
+    SELECT p.uri, below.depth + 1
     FROM below JOIN {schema}.post p ON p."replyParent" = below.uri WHERE below.depth < 5
 )
-SELECT below.top, p.uri, p.cid, below.depth, p."createdAt", p."indexedAt"
-FROM below JOIN {schema}.post p ON p.uri = below.uri ORDER BY below.top, below.depth, p.uri
+SELECT p.uri, p."replyParent", p.cid, p."createdAt", p."indexedAt"
+FROM (SELECT DISTINCT uri FROM below) b JOIN {schema}.post p ON p.uri = b.uri
 
 -- name: insert_records
 INSERT INTO {schema}.record (uri, cid, did, json, rev, "indexedAt")

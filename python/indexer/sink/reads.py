@@ -7,14 +7,14 @@ from indexer import aturi
 from indexer._native import Event, decode_records
 from indexer.database import Connection
 from indexer.notifications import Notifications, speaks
+from indexer.record_type import Key, RecordType, StoredVersion, Version
 from indexer.records import RECORDS
-from indexer.records._spec import Key, RecordType, StoredVersion, Version
 from indexer.records.post.gates import THREAD_GATE, ask_for_rules, mentioned, thread_gate_of
 from indexer.records.post.notices import REPLY_DEPTH
 from indexer.records.post.threads import reply_of
 from indexer.sink.faults import MovedError
 from indexer.sink.statements import Statements
-from indexer.world import Descendant, Post, Stored, World
+from indexer.world import Post, Reply, Stored, World
 
 POST = "app.bsky.feed.post"
 
@@ -210,9 +210,9 @@ class Reads:
             records = decode_records([(POST, json) for _, json in rows])
             for (uri, _), record in zip(rows, records, strict=True):
                 world.mentions[uri] = mentioned(record.value) if record is not None else set()
-        if questions.descendants:
-            for top, *row in await self._fetch("descendants", sorted(questions.descendants)):
-                world.descendants.setdefault(top, []).append(Descendant(*row))
+        if questions.replies_below:
+            for row in await self._fetch("replies_below", sorted(questions.replies_below)):
+                world.replies[row[0]] = Reply(*row)
 
     def _ask_by_gates(self, replies: list[Version], gates: dict[str, list[Version]]) -> None:
         """What the gates of these threads need to know: those that are there and those that this batch brings."""
@@ -230,7 +230,7 @@ class Reads:
                 if reply:
                     ask_for_rules(version.creator, root, value, questions)
                 if value.get("hiddenReplies"):
-                    questions.descendants.add(version.uri)
+                    questions.replies_below.add(version.uri)
 
     async def _ancestors(self, height: int) -> None:
         world = self.world

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from importlib.resources import files
 
-from indexer.records._spec import Key, Table
+from indexer.record_type import Key, Table
 
 STATEMENT_TIMEOUT_MS = 60_000
 """No statement runs longer. The longest honest one removes the reposts' feed items of a post that many reposted."""

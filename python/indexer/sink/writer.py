@@ -13,9 +13,9 @@ from typing import Any
 from indexer import aturi
 from indexer.database import Connection
 from indexer.fold import Folded
+from indexer.record_type import RecordType, Row, Table
 from indexer.records import RECORDS
 from indexer.records._feed_item import FEED_ITEM
-from indexer.records._spec import RecordType, Row, Table
 from indexer.records.post import POST
 from indexer.records.post.embeds import QUOTE
 from indexer.sink.counts import Aggregates, Deltas
@@ -157,7 +157,11 @@ class Writer:
     async def _hanging(self, statement: str, table: Table) -> Sequence[Any]:
         """Delete rows of records, and those that posts which were deleted leave behind (DIV-18)."""
         own = sorted(self.deletes.get(table, ()))
-        posts = {uri: max(rev for _, rev in deletions) for uri, deletions in sorted(self.world.departures.items())}
+        posts = {
+            uri: max(rev for _, rev in lives)
+            for uri, lives in sorted(self.world.lives.items())
+            if any(position >= 0 and rev for position, rev in lives)
+        }
         if not own and not posts:
             return []
         gone = await self.connection.fetch(self.statements[statement], own, list(posts), list(posts.values()))

@@ -28,12 +28,34 @@ pub(crate) fn settle(members: &mut Vec<Member<'_>>, start: usize) {
     }
 }
 
+/// Compares each key with each, for at most [`FEW`] members.
 fn has_equal_pair(members: &[Member<'_>]) -> bool {
-    members.iter().enumerate().any(|(place, member)| {
-        members[..place]
-            .iter()
-            .any(|earlier| earlier.key == member.key)
-    })
+    let mut marks = [0; FEW];
+    for (place, member) in members.iter().enumerate() {
+        let mark = mark(member.key.as_str().as_bytes());
+        if marks[..place].contains(&mark)
+            && members[..place]
+                .iter()
+                .any(|earlier| earlier.key == member.key)
+        {
+            return true;
+        }
+        marks[place] = mark;
+    }
+    false
+}
+
+/// What most different keys differ in: first, middle and last byte, and length.
+fn mark(key: &[u8]) -> u32 {
+    match key {
+        [] => 0,
+        [first, ..] => u32::from_le_bytes([
+            *first,
+            key[key.len() / 2],
+            key[key.len() - 1],
+            key.len().to_le_bytes()[0],
+        ]),
+    }
 }
 
 /// Places of the members ordered by key, equal keys by place.

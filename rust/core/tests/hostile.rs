@@ -23,10 +23,10 @@ fn a_thousand_levels_pass_and_no_more() {
 #[test]
 fn any_nesting_is_read_without_the_stack() {
     assert_eq!(fate(any_record(&nested(1_000_000))), "dead:too_deep");
-    let objects = format!("{}1{}", r#"{"":"#.repeat(1_000_000), "}".repeat(1_000_000));
+    let objects = format!("{}1{}", r#"{"":"#.repeat(200_000), "}".repeat(200_000));
     assert_eq!(fate(any_record(&objects)), "dead:too_deep");
     // What is no JSON is that first.
-    assert_eq!(fate("[".repeat(4_000_000)), "dead:not_json");
+    assert_eq!(fate("[".repeat(1_000_000)), "dead:not_json");
     assert_eq!(fate(r#"{"a":"#.repeat(2_000_000)), "dead:not_json");
 }
 
@@ -42,7 +42,7 @@ fn the_size_is_judged_first() {
 #[test]
 fn large_objects_take_no_square_time() {
     // A square of this would be minutes.
-    const COUNT: usize = 300_000;
+    const COUNT: usize = 100_000;
     let object = |key: &dyn Fn(usize) -> String| {
         let members: Vec<String> = (0..COUNT).map(|n| format!("\"{}\":{n}", key(n))).collect();
         format!("{{{}}}", members.join(","))
@@ -56,12 +56,11 @@ fn large_objects_take_no_square_time() {
     );
     let twice = object(&|n| format!("k{}", n % (COUNT / 2)));
     assert!(
-        record_json(any_record(&twice)).is_some_and(|json| json.starts_with(r#"{"k0":150000,"#))
+        record_json(any_record(&twice)).is_some_and(|json| json.starts_with(r#"{"k0":50000,"#))
     );
     let descending = object(&|n| (COUNT - n).to_string());
     assert!(
-        record_json(any_record(&descending))
-            .is_some_and(|json| json.starts_with(r#"{"1":299999,"#))
+        record_json(any_record(&descending)).is_some_and(|json| json.starts_with(r#"{"1":99999,"#))
     );
     let no_proto = object(&|_| "__proto__".to_owned());
     assert_eq!(record_json(any_record(&no_proto)).as_deref(), Some("{}"));

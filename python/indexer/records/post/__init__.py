@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from indexer.record_type import COMMON, DATES, TEXT, Counter, RecordType, Row, Table, Version, common, dates
 from indexer.records._feed_item import FEED_ITEM, feed_item
-from indexer.records._spec import COMMON, DATES, TEXT, Counter, RecordType, Row, Table, Version, common, dates
 from indexer.records.post.embeds import EMBED_TABLES, embed_rows, embedded_record, quoted_post
 from indexer.records.post.gates import disallows_embedding, post_gate_of, thread_gate_of, violates_thread_gate
 from indexer.records.post.notices import notices

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from indexer import aturi
-from indexer.records._spec import TEXT, Counter, Row, Table, Version, blob_cid
+from indexer.record_type import TEXT, Counter, Row, Table, Version, blob_cid
 
 if TYPE_CHECKING:
     from indexer.world import World

@@ -1,12 +1,14 @@
 """Whom a post tells (records.md 5.1, the insert rule of notifications)."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from indexer import aturi
-from indexer.records._spec import Notice, Version
+from indexer.record_type import Notice, Version
 from indexer.records.post.embeds import embedded_record
 from indexer.records.post.gates import thread_gate_of
+from indexer.world import Reply
 
 if TYPE_CHECKING:
     from indexer.world import World
@@ -46,21 +48,41 @@ def _replies(version: Version, world: "World") -> Iterator[Notice]:
         yield _notice(version, aturi.authority(uri), "reply", uri, world.thread_of(uri))
         if uri in hidden:
             break
-    # replies that came before this post: they reach people through it only now
-    for below in world.descendants.get(version.uri, ()):
-        for height, uri in enumerate(ancestors[: REPLY_DEPTH - below.depth]):
-            if below.depth + height < REPLY_DEPTH:
-                yield Notice(
-                    aturi.authority(uri),
-                    below.uri,
-                    below.cid,
-                    aturi.authority(below.uri),
-                    "reply",
-                    uri,
-                    below.indexed_at,
-                    below.created_at,
-                    world.thread_of(uri),
-                )
+    if not hidden:
+        return  # everybody up there has been told of this post, and is told once
+    # replies that came before this post: they reach people above a hidden one through it only now
+    for depth, below in _descendants(version.uri, world):
+        for uri in ancestors[: REPLY_DEPTH - depth]:
+            yield Notice(
+                aturi.authority(uri),
+                below.uri,
+                below.cid,
+                aturi.authority(below.uri),
+                "reply",
+                uri,
+                below.indexed_at,
+                below.created_at,
+                world.thread_of(uri),
+            )
+
+
+def _descendants(uri: str, world: "World") -> Iterator[tuple[int, Reply]]:
+    """The replies below a post that are there now, with their depth, nearest first, down to depth 5."""
+    children: defaultdict[str, list[Reply]] = defaultdict(list)
+    for reply in world.replies.values():
+        if reply.uri not in world.own_posts:
+            children[reply.parent].append(reply)
+    for own in world.own_posts:
+        post = world.posts.get(own)
+        if post is not None and post.parent is not None:
+            version = world.versions[own]
+            children[post.parent].append(Reply(own, post.parent, version.cid, version.created_at, version.time))
+    level, seen = [uri], {uri}
+    for depth in range(1, REPLY_DEPTH + 1):
+        found = sorted((reply for above in level for reply in children[above]), key=lambda reply: reply.uri)
+        level = [reply.uri for reply in found if reply.uri not in seen]
+        seen.update(level)
+        yield from ((depth, reply) for reply in found)
 
 
 def _ancestors(uri: str, world: "World") -> list[str]:

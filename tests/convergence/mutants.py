@@ -1,0 +1,250 @@
+"""Bugs planted on purpose: each must make the state machine fail, or it would not notice the same bug made by accident.
+
+    python -m tests.convergence.mutants [NAME ...]
+
+plants them one by one in a copy of the package, tells how many histories it took to notice each, and ends with 1 when
+one was not noticed. README.md beside this file keeps the last table.
+"""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import indexer
+
+HISTORIES = 400
+"""As many may go by before a bug counts as not noticed."""
+PACKAGE = Path(indexer.__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One text of one file replaced by another."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS = (
+    Mutant(
+        "the second run of the deriving statements is left out",
+        "sink/derive.py",
+        "    if not keys:\n        return 0\n",
+        "    return 0\n",
+    ),
+    Mutant(
+        "the second run derives only from rows of the batch's own posts, not from late parents",
+        "sink/derive.py",
+        "            if arrives:\n                keys.parents.add(uri)\n",
+        "",
+    ),
+    Mutant(
+        "the second run does not look for quotes that outlived their post",
+        "sink/derive.py",
+        '    if "quote" in found:',
+        '    if "quote" in ():',
+    ),
+    Mutant(
+        "the second run does not look at gates",
+        "sink/derive.py",
+        '    if "gate" in found:',
+        '    if "gate" in ():',
+    ),
+    Mutant(
+        "a deletion does not obey the rev rule",
+        "fold.py",
+        '        elif stored.rev < rev or (stored.rev == rev and stored.cid != ""):',
+        "        elif stored.rev != rev or True:",
+    ),
+    Mutant(
+        "a deletion with the rev of the record is stale (< instead of <=)",
+        "fold.py",
+        '        elif stored.rev < rev or (stored.rev == rev and stored.cid != ""):',
+        "        elif stored.rev < rev:",
+    ),
+    Mutant(
+        "a write with the rev of the record is stale (< instead of <=)",
+        "fold.py",
+        "    if stored.rev > rev:\n",
+        "    if stored.rev >= rev:\n",
+    ),
+    Mutant(
+        "of two writes with one rev the last to come wins",
+        "fold.py",
+        '    if stored.rev == rev and (stored.cid == "" or stored.cid > cid):',
+        '    if stored.rev == rev and stored.cid == "":',
+    ),
+    Mutant(
+        "a deletion of a record that was not seen leaves no tombstone",
+        "fold.py",
+        '            world.records[uri] = Stored(rev, "", event.time, stored=False, json="")\n',
+        "            return 'indexed'\n",
+    ),
+    Mutant(
+        "of several duplicates the first to come stays indexed",
+        "world.py",
+        "        if len(revs) == 1:",
+        "        if self.indexed in revs:\n            return self.indexed\n        if len(revs) == 1:",
+    ),
+    Mutant(
+        "the next duplicate is not promoted when the indexed one goes",
+        "fold.py",
+        "        del left.revs[uri]\n        _settle(left, record_type, world)\n",
+        "        del left.revs[uri]\n",
+    ),
+    Mutant(
+        "a renewed record keeps its place among its duplicates",
+        "fold.py",
+        "        group.revs[uri] = rev\n        _settle(group, record_type, world)\n",
+        "",
+    ),
+    Mutant(
+        "records beside the batch are not read after they were locked, but before",
+        "sink/reads.py",
+        "            await self._indexed(more, indexed)\n",
+        "",
+    ),
+    Mutant(
+        "records of a batch are not locked",
+        "sink/queries.sql",
+        'FROM {schema}.record WHERE uri = ANY($1::text[]) ORDER BY uri FOR NO KEY UPDATE\n',
+        'FROM {schema}.record WHERE uri = ANY($1::text[]) ORDER BY uri\n',
+    ),
+    Mutant(
+        "a reply that violates a gate was not counted when it came, but is when it goes",
+        "sink/counts.py",
+        "(unless is not None and row[unless]):",
+        "(unless is not None and row[unless] and by > 0):",
+    ),
+    Mutant(
+        "quotes that go with their post are not taken off its counter",
+        "sink/writer.py",
+        '            self.deltas.deleted(table, await self._hanging("delete_quotes", table))\n',
+        '            await self._hanging("delete_quotes", table)\n',
+    ),
+    Mutant(
+        "rows that a neighbour wrote first are counted all the same (MovedError ignored)",
+        "sink/writer.py",
+        '            raise MovedError(f"{table}: {done} instead of {len(rows)} rows")\n',
+        "            pass\n",
+    ),
+    Mutant(
+        "notifications of a deleted record stay",
+        "fold.py",
+        "    world.retracted.add(uri)\n",
+        "",
+    ),
+    Mutant(
+        "an update of a post forgets its gates",
+        "records/post/__init__.py",
+        """        ("hasThreadGate", '(SELECT true FROM {schema}.thread_gate g WHERE g."postUri" = u.uri)'),\n""",
+        "",
+    ),
+    Mutant(
+        "what hangs on a deleted post stays",
+        "sink/writer.py",
+        "        posts = {uri: max(rev for _, rev in deletions)",
+        "        posts = {uri: '' for _, rev in deletions",
+    ),
+    Mutant(
+        "what hangs on a deleted post goes, even what is newer",
+        "sink/queries.sql",
+        """        JOIN {schema}.record r ON r.uri = q.uri AND r.rev COLLATE "C" < d.rev COLLATE "C"\n    ) ORDER BY q.uri FOR UPDATE""",
+        """        JOIN {schema}.record r ON r.uri = q.uri\n    ) ORDER BY q.uri FOR UPDATE""",
+    ),
+    Mutant(
+        "a quote that comes in a batch with the deletion of its post outlives it",
+        "records/post/embeds.py",
+        "    if quoted and not world.outlived(version.uri, quoted):",
+        "    if quoted:",
+    ),
+    Mutant(
+        "a video of a deleted post stays",
+        "sink/writer.py",
+        "                for table in kind.tables:\n                    self.deletes[table].append(uri)\n",
+        "                for table in kind.tables:\n"
+        '                    if table.name != "post_embed_video" or world.is_live(uri):\n'
+        "                        self.deletes[table].append(uri)\n",
+    ),
+    Mutant(
+        "a create with a newer rev and another CID renews the record only",
+        "fold.py",
+        "    old_cid = stored.cid\n    stored.rev, stored.cid, stored.indexed_at = rev, cid, event.time\n",
+        "    old_cid = stored.cid\n    stored.rev, stored.cid, stored.indexed_at = rev, cid, event.time\n"
+        '    if event.kind == "create" and old_cid:\n'
+        "        stored.json, stored.changed = event.json, True\n"
+        '        return "indexed"\n',
+    ),
+    Mutant(
+        "replies that violate a gate count",
+        "records/post/__init__.py",
+        'by="replyParent", unless="violatesThreadGate")',
+        'by="replyParent")',
+    ),
+    Mutant(
+        "a repost that is a duplicate has no feed item",
+        "fold.py",
+        "    if record_type.attached_tables:\n        world.attached[uri] = record_type\n    if record_type.arrive is not None:",
+        "    if record_type.arrive is not None:",
+    ),
+)
+
+
+def planted(mutant: Mutant | None, folder: Path) -> None:
+    """A copy of the package in `folder`, with one bug more. ValueError where the text to replace is not there once."""
+    copy = folder / "indexer"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    if mutant is not None:
+        text = (copy / mutant.file).read_text(encoding="utf-8")
+        if text.count(mutant.old) != 1:
+            raise ValueError(f"{mutant.name}: {mutant.file} has the text {text.count(mutant.old)} times")
+        (copy / mutant.file).write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+
+
+def noticed(mutant: Mutant | None, database: str) -> tuple[int, str] | None:
+    """How many histories it took to fail, and how the first failure begins; None where none failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        planted(mutant, Path(folder))
+        command = [sys.executable, "-m", "tests.convergence.search", database, str(HISTORIES)]
+        done = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": folder}, capture_output=True, text=True, timeout=3600, check=False
+        )
+    if done.returncode == 0:
+        return None
+    number, _, failure = done.stdout.partition("\n")
+    if done.returncode != 1 or not number.isdigit():
+        raise RuntimeError(f"the search itself failed: {done.stdout}{done.stderr}")
+    return int(number), " ".join(failure.split("\n")[:2])[:150]
+
+
+def main(names: list[str]) -> int:
+    """Print the table; 1 where a bug was not noticed."""
+    from indexer import embedded
+    from indexer.schema import create
+
+    unnoticed = 0
+    with embedded.postgres({"fsync": "off"}) as server:
+        database = server.create_database("mutants")
+        asyncio.run(create.create(database, "public"))
+        sound = noticed(None, database)
+        sys.stdout.write(f"| planted bug | noticed after | as |\n|---|---|---|\n| none | {sound or 'never'} | |\n")
+        for mutant in MUTANTS:
+            if names and not any(name in mutant.name for name in names):
+                continue
+            found = noticed(mutant, database)
+            unnoticed += found is None
+            after, how = found or ("**not noticed**", "")
+            sys.stdout.write(f"| {mutant.name} | {after} | `{how}` |\n")
+            sys.stdout.flush()
+    return int(sound is not None or unnoticed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
