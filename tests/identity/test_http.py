@@ -32,7 +32,7 @@ async def test_identity_encoding_is_asked_for_and_nothing_personal_is_sent(inter
         await client.get(URL, max_bytes=100)
     for headers in internet.web.headers:
         assert headers["Accept-Encoding"] == "identity"
-        assert set(headers) == {"Host", "Accept", "Accept-Encoding", "User-Agent"}
+        assert set(headers) == {"Host", "Accept", "Accept-Encoding", "User-Agent", "Connection"}
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip"])

@@ -242,7 +242,7 @@ async def versions(sink: Writing) -> list[tuple[object, ...]]:
 
 @pytest.mark.timeout(300)
 def test_batches_cut_anywhere_equal_the_serial_fold(runner: asyncio.Runner, database: str) -> None:
-    batches_equal_the_serial_fold(runner, database, 300)
+    batches_equal_the_serial_fold(runner, database, 30)
 
 
 @pytest.mark.timeout(300)

@@ -1,0 +1,56 @@
+"""The tables of docs/messages.md say what the code does."""
+
+import csv
+import re
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from indexer._native import IGNORED_REASONS, REJECT_REASONS
+from indexer.sink.faults import fault_class
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs/messages.md").read_text(encoding="utf-8")
+
+
+def test_fates_are_those_that_the_hostile_tests_assert() -> None:
+    section = TEXT.partition("## Every kind")[2]
+    written = dict(re.findall(r"^\| (\w+) \| (.+?) \|$", section, re.M))
+    written.pop("kind")
+    with (ROOT / "tests/acceptance/hostile_fates.csv").open(encoding="utf-8") as file:
+        asserted = {
+            row["kind"]: row["fate"] + (f": `{row['reason']}`" if row["reason"] else "") for row in csv.DictReader(file)
+        }
+    assert written == asserted
+
+
+def test_reasons_are_complete() -> None:
+    section = TEXT.partition("## Reasons")[2].partition("## ")[0]
+    named = set(re.findall(r"`(\w+)", section))
+    assert set(REJECT_REASONS) | set(IGNORED_REASONS) <= named | {"db"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes"),
+    [
+        ("outage", ["08006", "25006", "28P01", "3D000", "53100", "53300", "57P01", "57P03", "58030"]),
+        ("contention", ["40001", "40P01", "55P03", "55006", "57014"]),
+        ("data", ["22021", "22P05", "23505", "23502", "44000", "54000"]),
+        ("programming", ["42P01", "42703", "0A000", "21000", "25P02", "26000", "P0001", "XX000"]),
+    ],
+)
+def test_classes_of_errors_are_those_of_the_table(kind: str, codes: list[str]) -> None:
+    row = next(line for line in TEXT.splitlines() if line.startswith(f"| {kind} |"))
+    prefixes = tuple(re.findall(r"\b[0-9A-Z]{2}(?:[0-9A-Z]{3})?\b", row.split("|")[2]))
+    for code in codes:
+        error = asyncpg.PostgresError()
+        error.sqlstate = code
+        assert fault_class(error) == kind
+        assert kind == "programming" or code.startswith(prefixes)
+
+
+def test_lost_connections_are_outages() -> None:
+    for error in (ConnectionResetError(), TimeoutError(), asyncpg.InterfaceError("closed"), EOFError()):
+        assert fault_class(error) == "outage"
+    assert fault_class(KeyError("a bug")) == "programming"
