@@ -42,8 +42,8 @@ class Lease:
         self.consumer = consumer
         self.owner = uuid.uuid4()
 
-    async def take(self) -> None:
-        """Take the name. Where another process has it: wait to see whether that one still lives.
+    async def take(self) -> bool:
+        """Take the name; returns True. Where another process has it: wait to see whether that one still lives.
 
         ConfigError when it does. One that was killed renews nothing, and its lease runs out.
         """
@@ -51,7 +51,7 @@ class Lease:
         while True:
             me = (self.consumer, self.owner, socket.gethostname(), os.getpid(), LENGTH_S)
             if await self._pool.fetchval(_TAKE, *me):
-                return
+                return True
             holder = await self._pool.fetchrow(_HOLDER, self.consumer)
             if holder is None:
                 continue

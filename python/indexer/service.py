@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
@@ -31,6 +33,8 @@ from indexer.streams import sample
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 SOCKET_TIMEOUT_S = 15
 """Longer than a blocking read waits."""
 SAMPLE_S = 5
@@ -43,23 +47,51 @@ async def run(settings: Settings) -> int:
 
     UnavailableError, ConfigError or SchemaError where it cannot start.
     """
-    async with contextlib.AsyncExitStack() as stack:
-        pool, redis, statements = await _opened(settings, stack)
-        lease = Lease(pool, settings.consumer)
-        await lease.take()
-        stack.push_async_callback(_quietly, lease.release)
-        metrics = Metrics(settings.streams)
-        turns = Turns(settings.pool_max_size)
-        lanes = [_lane(settings, stream, pool, turns, statements, redis, metrics) for stream in settings.streams]
-        port = await stack.enter_async_context(
-            serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
-        )
-        described = settings.described()
-        log.info("started", version=_native.VERSION, metrics_port_bound=port, **described)
-        recounter = Recounter(pool, statements)
-        code = await _until_done(settings, lanes, lease, recounter, redis, pool, metrics)
-        log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes))
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    with _signals(stop, hurry):
+        async with contextlib.AsyncExitStack() as stack:
+            opened = await _unless(stop, _opened(settings, stack))
+            if opened is None:
+                return ExitCode.DONE
+            pool, redis, statements = opened
+            lease = Lease(pool, settings.consumer)
+            if await _unless(stop, lease.take()) is None:
+                return ExitCode.DONE
+            stack.push_async_callback(_quietly, lease.release)
+            metrics = Metrics(settings.streams)
+            turns = Turns(settings.pool_max_size)
+            lanes = [_lane(settings, stream, pool, turns, statements, redis, metrics) for stream in settings.streams]
+            port = await stack.enter_async_context(
+                serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
+            )
+            log.info("started", version=_native.VERSION, metrics_port_bound=port, **settings.described())
+            beside = Beside(lease, Recounter(pool, statements), redis, pool, metrics)
+            code = await _until_done(settings, lanes, beside, stop, hurry)
+            log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes))
     return code
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What works beside the lanes."""
+
+    lease: Lease
+    recounter: Recounter
+    redis: Redis
+    pool: Pool
+    metrics: Metrics
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of `work`; None when `stop` was set first."""
+    working, stopping = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        stopping.cancel()
+        working.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 async def _opened(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Pool, Redis, Statements]:
@@ -131,37 +163,29 @@ def _lane(
 
 
 async def _until_done(
-    settings: Settings,
-    lanes: list[Lane],
-    lease: Lease,
-    recounter: Recounter,
-    redis: Redis,
-    pool: Pool,
-    metrics: Metrics,
+    settings: Settings, lanes: list[Lane], beside: Beside, stop: asyncio.Event, hurry: asyncio.Event
 ) -> ExitCode:
     """Run the lanes until they end; the first signal lets them finish, the second does not."""
-    stop, hurry = asyncio.Event(), asyncio.Event()
-    with _signals(stop, hurry):
-        running = {
-            asyncio.create_task(lane.run(stop, drain=settings.drain), name=f"lane {lane.source.stream}")
-            for lane in lanes
-        }
-        beside = {
-            asyncio.create_task(lease.keep(), name="lease"),
-            asyncio.create_task(_samples(settings, lanes, redis, pool, metrics), name="samples"),
-        }
-        if settings.aggregates == "recount":
-            beside.add(asyncio.create_task(recounter.run(), name="recount"))
-        hurried = asyncio.create_task(_too_late(stop, hurry, settings.grace_s), name="grace")
-        try:
-            code = await _watch(settings, lanes, running, beside, hurried, stop)
-            if settings.aggregates == "recount" and code == ExitCode.DONE:
-                await recounter.drain()
-            return code
-        finally:
-            for task in (*running, *beside, hurried):
-                task.cancel()
-            await asyncio.gather(*running, *beside, hurried, return_exceptions=True)
+    running = {
+        asyncio.create_task(lane.run(stop, drain=settings.drain), name=f"lane {lane.source.stream}") for lane in lanes
+    }
+    aside = {
+        asyncio.create_task(beside.lease.keep(), name="lease"),
+        asyncio.create_task(_samples(settings, lanes, beside), name="samples"),
+    }
+    recounts = settings.aggregates == "recount"
+    if recounts:
+        aside.add(asyncio.create_task(beside.recounter.run(), name="recount"))
+    hurried = asyncio.create_task(_too_late(stop, hurry, settings.grace_s), name="grace")
+    try:
+        code = await _watch(settings, lanes, running, aside, hurried, stop)
+        if recounts and code == ExitCode.DONE:
+            await beside.recounter.drain()
+        return code
+    finally:
+        for task in (*running, *aside, hurried):
+            task.cancel()
+        await asyncio.gather(*running, *aside, hurried, return_exceptions=True)
 
 
 async def _watch(
@@ -212,8 +236,9 @@ async def _too_late(stop: asyncio.Event, hurry: asyncio.Event, grace_s: float) -
         await asyncio.wait_for(hurry.wait(), grace_s)
 
 
-async def _samples(settings: Settings, lanes: list[Lane], redis: Redis, pool: Pool, metrics: Metrics) -> None:
+async def _samples(settings: Settings, lanes: list[Lane], beside: Beside) -> None:
     """Keep the gauges fresh."""
+    redis, pool, metrics = beside.redis, beside.pool, beside.metrics
     while True:
         metrics.db_connections.set(pool.get_size())
         for lane in lanes:

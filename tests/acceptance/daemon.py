@@ -84,7 +84,15 @@ class Daemon:
 
     def started(self) -> None:
         """Return when it has everything that it needs."""
-        self.until(lambda: bool(self.lines("started")))
+        self.until(lambda: bool(self.lines("started")) and self._listens_for_sigterm())
+
+    def _listens_for_sigterm(self) -> bool:
+        """By its mask of caught signals (proc(5)); elsewhere than on Linux it is taken for granted."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        if not status.exists():
+            return True
+        (mask,) = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigCgt:")]
+        return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of an answer of its port."""

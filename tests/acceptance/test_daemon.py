@@ -44,7 +44,7 @@ def count(database: str, table: str) -> int:
 def test_sigterm_finishes_the_batch_in_hand_and_loses_nothing(database: str, redis_url: str, tmp_path: Path) -> None:
     messages = library.messages(CASE)
     feed(redis_url, "firehose_live", messages)
-    environment = {"INDEXER_BATCH_SIZE": "10"}
+    environment = {"INDEXER_BATCH_SIZE": "4"}
     with running(database, redis_url, tmp_path, environment=environment) as daemon:
         daemon.until(lambda: left_over(redis_url, "firehose_live")[0] < len(messages))
         assert daemon.stop() == 0
@@ -141,6 +141,12 @@ def test_wait_waits_for_a_redis_that_comes_later(database: str, tmp_path: Path) 
             daemon.until(lambda: left_over(server.url, "firehose_live") == (0, 0))
             assert daemon.stop() == 0
     assert count(database, "post") == 1
+
+
+def test_sigterm_while_it_waits_for_a_server_ends_it_in_order(database: str, tmp_path: Path) -> None:
+    with running(database, f"unix://{tmp_path}/gone.sock", tmp_path, "--wait") as daemon:
+        daemon.until(lambda: bool(daemon.lines("waiting_for_server")))
+        assert daemon.stop() == 0
 
 
 def test_metrics_port_that_is_taken_ends_the_start(database: str, redis_url: str, tmp_path: Path) -> None:

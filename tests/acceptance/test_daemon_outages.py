@@ -96,9 +96,10 @@ def test_postgres_that_restarts_loses_nothing(tmp_path: Path, redis_url: str) ->
         database = server.create_database("indexed")
         asyncio.run(schema.create(database, "public"))
         with running(database, redis_url, tmp_path, environment={"INDEXER_BATCH_SIZE": "10"}) as daemon:
-            feed(redis_url, "firehose_live", messages)
-            daemon.until(lambda: left_over(redis_url, "firehose_live")[0] < len(messages))
+            feed(redis_url, "firehose_live", messages[:700])
+            daemon.until(lambda: left_over(redis_url, "firehose_live")[0] < 700)
             server.stop()
+            feed(redis_url, "firehose_live", messages[700:])
             daemon.until(lambda: bool(daemon.lines("database_away")))
             assert left_over(redis_url, "firehose_live")[1] > 0, "what is in hand is kept"
             server.start()
@@ -112,9 +113,9 @@ def test_postgres_that_restarts_loses_nothing(tmp_path: Path, redis_url: str) ->
 def killed(database: str, redis_url: str, tmp_path: Path) -> Iterator[Daemon]:
     """A daemon that was killed in the middle of a stream."""
     messages = library.messages("real-posts")
-    with running(database, redis_url, tmp_path, environment={"INDEXER_BATCH_SIZE": "10"}) as daemon:
+    with running(database, redis_url, tmp_path, environment={"INDEXER_BATCH_SIZE": "4"}) as daemon:
         feed(redis_url, "firehose_live", messages)
-        daemon.until(lambda: left_over(redis_url, "firehose_live")[0] < len(messages) - 100)
+        daemon.until(lambda: left_over(redis_url, "firehose_live")[0] < len(messages) - 50)
         daemon.kill()
         assert left_over(redis_url, "firehose_live")[1] > 0, "it held messages"
         yield daemon

@@ -14,8 +14,14 @@ from indexer.source import Message
 
 def converges(laboratory: Laboratory, steps: Sequence[Step], seed: int) -> None:
     """AssertionError with every row that is not as it ought to be. `seed` decides orders and cuts."""
-    messages = history(steps)
-    chance = random.Random(seed)
+    try:
+        _converges(laboratory, history(steps), random.Random(seed))
+    except BaseException as error:
+        error.add_note("\n".join(map(repr, steps)))
+        raise
+
+
+def _converges(laboratory: Laboratory, messages: list[Message], chance: random.Random) -> None:
     truth = laboratory.deliver([[message] for message in messages])
     results = decode_events([message.payload or b"" for message in messages], [CLOCK_MS] * len(messages))
     events = [event for event in results if isinstance(event, Event)]

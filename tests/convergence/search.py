@@ -37,7 +37,7 @@ def search(database: str, number: int) -> _Failure | None:
             suppress_health_check=list(HealthCheck),
             report_multiple_bugs=False,
         )
-        @given(histories(), st.integers(0, 2**16))
+        @given(histories, st.integers(0, 2**16))
         def run(steps: list[Step], seed: int) -> None:
             nonlocal tried
             tried += 1

@@ -47,7 +47,8 @@ def in_order(tables: Tables, known: Expected) -> Shape:
         if table in ("quote", "feed_item") and row["uri"] in known.renewed_past:
             return None
         if table == "post_agg" and known.renewed_past:
-            row["quoteCount"] = None
+            row = row | {"quoteCount": 0}
+            if _is_zero(table, row): return None
         return row
     return _shape(tables, bound)
 

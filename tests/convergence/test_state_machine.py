@@ -13,7 +13,7 @@ seeds = st.integers(0, 2**16)
 
 @pytest.mark.timeout(600)
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=SLOW)
-@given(steps=histories(), seed=seeds)
+@given(steps=histories, seed=seeds)
 def test_any_delivery_gives_the_same_tables(lab: Laboratory, steps: list[Step], seed: int) -> None:
     converges(lab, steps, seed)
 
@@ -21,6 +21,6 @@ def test_any_delivery_gives_the_same_tables(lab: Laboratory, steps: list[Step], 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 @settings(max_examples=2000, deadline=None, print_blob=True, suppress_health_check=SLOW)
-@given(steps=histories(), seed=seeds)
+@given(steps=histories, seed=seeds)
 def test_any_delivery_of_many_histories_gives_the_same_tables(lab: Laboratory, steps: list[Step], seed: int) -> None:
     converges(lab, steps, seed)

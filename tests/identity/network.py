@@ -1,4 +1,4 @@
-"""A small Internet on loopback: name server, web hosts, a directory, and a switchboard that carries public addresses to them.
+"""A small Internet on loopback: a name server, web hosts, and a switchboard that carries public addresses to them.
 
 Real sockets throughout. What the switchboard has no route for is refused on the spot: no test ever sends a packet
 to an address that is not on loopback.
@@ -9,7 +9,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import dns.flags
 import dns.message
@@ -40,11 +40,16 @@ class NameServer:
         self.failing: dict[str, dns.rcode.Rcode] = {}
         self.is_down = False
         """Swallows every question."""
-        self.fallback: Callable[[str, str], list[Any] | None] | None = None
+        self.answer_all: dns.rcode.Rcode | None = None
+        """Answers every question with this code."""
+        self.only: set[str] | None = None
+        """SERVFAIL for all other names."""
+        self.fallback: Callable[[str, str], list[str] | None] | None = None
         """Records for what is in no dictionary; None: the name does not exist."""
         self.asked: list[tuple[str, str]] = []
         self.over_tcp: list[str] = []
         self.place = ("127.0.0.1", 0)
+        self.datagrams: list[_Udp] = []
 
     def answer(self, wire: bytes, *, tcp: bool) -> bytes | None:
         """The answer to a question as it goes over the wire; None: silence."""
@@ -59,7 +64,11 @@ class NameServer:
         if self.is_down or name in self.silent:
             return None
         response = dns.message.make_response(query)
-        if name in self.failing:
+        if self.answer_all is not None:
+            response.set_rcode(self.answer_all)
+        elif self.only is not None and name not in self.only:
+            response.set_rcode(dns.rcode.SERVFAIL)
+        elif name in self.failing:
             response.set_rcode(self.failing[name])
         else:
             self._fill(response, question, name, kind)
@@ -74,8 +83,8 @@ class NameServer:
         if name in self.flips:
             self.addresses[name] = next(self.flips[name])
         if kind == "TXT" and name in self.texts:
-            records = [TXT(dns.rdataclass.IN, dns.rdatatype.TXT, chunks) for chunks in self.texts[name]]
-            response.answer = [dns.rrset.from_rdata_list(question.name, 0, records)]
+            texts = [TXT(dns.rdataclass.IN, dns.rdatatype.TXT, chunks) for chunks in self.texts[name]]
+            response.answer = [dns.rrset.from_rdata_list(question.name, 0, texts)]
         elif name in self.addresses:
             family = [address for address in self.addresses[name] if (":" in address) == (kind == "AAAA")]
             if kind in {"A", "AAAA"} and family:
@@ -122,14 +131,15 @@ class NameServer:
 class _Udp(asyncio.DatagramProtocol):
     def __init__(self, names: NameServer) -> None:
         self._names = names
+        names.datagrams.append(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.DatagramTransport", transport)
+        self.transport: Any = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         answer = self._names.answer(data, tcp=False)
         if answer is not None:
-            self._transport.sendto(answer, addr)
+            self.transport.sendto(answer, addr)
 
 
 class WebHosts:
@@ -144,10 +154,12 @@ class WebHosts:
         self.at_once: dict[str, int] = {}
         self.most_at_once: dict[str, int] = {}
         self.port = 0
+        self._news = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         host = request.host
         self.requests.append((host, request.path_qs))
+        self._news.set()
         self.headers.append(dict(request.headers))
         handler = self.handlers.get(host, self.fallback)
         if handler is None:
@@ -158,6 +170,12 @@ class WebHosts:
             return await handler(request)
         finally:
             self.at_once[host] -= 1
+
+    async def arrived(self, count: int) -> None:
+        """Wait until there were so many requests."""
+        while len(self.requests) < count:
+            self._news.clear()
+            await self._news.wait()
 
     def asked(self, host: str) -> int:
         """How many requests a host had."""

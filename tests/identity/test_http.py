@@ -12,7 +12,7 @@ from indexer.identity import Limits
 from indexer.identity.outcomes import Failure
 from indexer.identity.responses import Response, retry_after
 from tests.identity.certificates import Authority
-from tests.identity.conftest import SHORT, Hanging, Internet, leads_to, says
+from tests.identity.conftest import SHORT, Hanging, Internet, leads_to, roomy, says
 from tests.identity.network import WebHosts, raw_server
 
 URL = "https://a.example/x"
@@ -223,10 +223,9 @@ async def test_hosts_without_addresses_have_none(internet: Internet) -> None:
 async def test_no_more_than_some_requests_at_once_for_a_host(internet: Internet) -> None:
     host = Hanging(says("hello"))
     internet.host("a.example", host)
-    client = internet.client(Limits(per_host=2))
+    client = internet.client(roomy(per_host=2))
     requests = [asyncio.create_task(client.get(URL, max_bytes=9)) for _ in range(6)]
-    while internet.web.asked("a.example") < 2:
-        await asyncio.sleep(0.01)
+    await internet.web.arrived(2)
     host.go.set()
     assert all(isinstance(answer, Response) for answer in await asyncio.gather(*requests))
     assert internet.web.most_at_once["a.example"] == 2
@@ -235,10 +234,9 @@ async def test_no_more_than_some_requests_at_once_for_a_host(internet: Internet)
 async def test_who_waits_too_long_for_a_host_is_turned_away(internet: Internet) -> None:
     host = Hanging(says("hello"))
     internet.host("a.example", host)
-    client = internet.client(Limits(per_host=1, wait_s=0.1))
+    client = internet.client(roomy(per_host=1, wait_s=0.1))
     first = asyncio.create_task(client.get(URL, max_bytes=9))
-    while not internet.web.asked("a.example"):
-        await asyncio.sleep(0.01)
+    await internet.web.arrived(1)
     assert await client.get(URL, max_bytes=9) == Failure("busy", 0.1)
     host.go.set()
     assert isinstance(await first, Response)
@@ -251,10 +249,9 @@ async def test_no_more_than_some_requests_at_once_for_an_address(internet: Inter
     for number in range(6):
         internet.web.handlers[f"n{number}.example"] = host
         internet.names.addresses[f"n{number}.example"] = [address]
-    client = internet.client(Limits(per_address=2))
+    client = internet.client(roomy(per_address=2))
     requests = [asyncio.create_task(client.get(f"https://n{number}.example/", max_bytes=9)) for number in range(6)]
-    while len(internet.web.requests) < 2:
-        await asyncio.sleep(0.01)
+    await internet.web.arrived(2)
     await asyncio.sleep(0.05)
     assert len(internet.web.requests) == 2
     host.go.set()
@@ -265,10 +262,9 @@ async def test_no_more_than_some_requests_at_once_in_all(internet: Internet) -> 
     host = Hanging(says("hello"))
     for number in range(6):
         internet.host(f"n{number}.example", host)
-    client = internet.client(Limits(concurrency=3))
+    client = internet.client(roomy(concurrency=3))
     requests = [asyncio.create_task(client.get(f"https://n{number}.example/", max_bytes=9)) for number in range(6)]
-    while len(internet.web.requests) < 3:
-        await asyncio.sleep(0.01)
+    await internet.web.arrived(3)
     await asyncio.sleep(0.05)
     assert len(internet.web.requests) == 3
     host.go.set()
@@ -281,7 +277,7 @@ async def test_a_hanging_host_delays_no_other(internet: Internet) -> None:
     internet.host("tarpit.example", hanging)
     for number in range(100):
         internet.host(f"n{number}.example", says("hello"))
-    client = internet.client()
+    client = internet.client(roomy(timeout_s=40))
     stuck = [asyncio.create_task(client.get("https://tarpit.example/", max_bytes=9)) for _ in range(50)]
     others = [client.get(f"https://n{number}.example/", max_bytes=9) for number in range(100)]
     assert all(isinstance(answer, Response) for answer in await asyncio.gather(*others))
@@ -293,7 +289,7 @@ async def test_a_hanging_host_delays_no_other(internet: Internet) -> None:
 
 async def test_the_circuit_of_a_host_opens_after_failures_and_closes_after_a_good_trial(internet: Internet) -> None:
     now = 0.0
-    client = internet.client(Limits(host_trips=3, open_s=10), clock=lambda: now)
+    client = internet.client(roomy(host_trips=3, open_s=10), clock=lambda: now)
     internet.names.addresses["a.example"] = ["45.9.9.9"]
     for _ in range(3):
         assert await client.get(URL, max_bytes=9) == Failure("refused")
@@ -356,12 +352,10 @@ def test_retry_after_is_a_number_or_a_date(text: str | None, date: str | None, s
 
 async def test_a_cancelled_request_leaves_its_place_and_no_trace(internet: Internet) -> None:
     internet.host("a.example", Hanging(says("never")))
-    client = internet.client(Limits(per_host=1, host_trips=1, concurrency=1, wait_s=0.1))
-    for _ in range(3):
+    client = internet.client(roomy(per_host=1, host_trips=1, concurrency=1, wait_s=0.1))
+    for number in range(3):
         task = asyncio.create_task(client.get(URL, max_bytes=9))
-        asked = internet.web.asked("a.example")
-        while internet.web.asked("a.example") == asked:
-            await asyncio.sleep(0.01)
+        await internet.web.arrived(number + 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import pytest
 
-from indexer.identity import Found, Hosting, Limits, Resolver, Unusable
+from indexer.identity import Found, Hosting, Resolver, Unusable
 from indexer.identity.http import Client, GuardedSockets
 from indexer.identity.outcomes import Failure
 from indexer.identity.responses import Response
-from tests.identity.conftest import ALICE, Internet, document, leads_to, says
+from tests.identity.conftest import ALICE, Internet, document, leads_to, roomy, says
 from tests.identity.network import WebHosts
 from tests.identity.test_addresses import REFUSED
 from tests.identity.test_urls import ODD_HOSTS
@@ -55,7 +55,7 @@ async def test_no_name_of_such_an_address_is_connected_to(internet: Internet) ->
 
 
 async def test_no_redirect_leads_to_such_a_target(internet: Internet) -> None:
-    client = internet.client(Limits(per_host=1))
+    client = internet.client(roomy(per_host=1))
     public = internet.host("public.example", says("never asked twice"))
     targets = [f"https://{host}/" for host in HOSTS if host.isascii() and host.isprintable()]
     targets += [f"//{host}/" for host in LITERALS]
@@ -91,7 +91,7 @@ async def test_of_answers_that_mix_only_the_public_addresses_are_connected_to(in
 
 async def test_of_answers_that_flip_only_the_judged_one_counts(internet: Internet) -> None:
     """A time to live of 0: the next question would give 127.0.0.1. There is no next question within a request."""
-    client = internet.client(Limits(host_trips=1000))
+    client = internet.client(roomy(host_trips=1000))
     public = internet.host("flip.example", says("hello"))
     for first, second in (([public], ["127.0.0.1"]), (["127.0.0.1"], [public])):
         # Both families are asked for: two questions belong together.
@@ -137,8 +137,7 @@ class _Credulous(Client):
     """Thinks that every address is good: only the sockets are left to object."""
 
     async def _judged(self, goal: Any, budget: Any) -> list[str] | Failure:
-        found = await self._names.addresses(goal.host)
-        return found
+        return await self._names.addresses(goal.host)
 
 
 async def test_the_sockets_object_when_nothing_else_does(internet: Internet) -> None:
@@ -152,7 +151,7 @@ async def test_the_sockets_object_when_nothing_else_does(internet: Internet) -> 
 
 
 async def _resolver(internet: Internet, **options: Any) -> Resolver:
-    return await internet.resolver(Limits(backoff_s=(0.0,)), **options)
+    return await internet.resolver(roomy(backoff_s=(0.0,)), **options)
 
 
 async def test_did_web_hosts_are_judged(internet: Internet) -> None:

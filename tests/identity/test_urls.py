@@ -148,7 +148,7 @@ def test_a_redirect_leads_to_another_target(location: str, url: str) -> None:
 )
 def test_a_redirect_is_judged_like_any_url(location: str) -> None:
     goal = redirected(Target("https", "example.com", 443, "/x/a"), location, allow_private=False)
-    # Software that reads a backslash as a slash, or ignores blanks, would go elsewhere; here it is a path of the same host.
+    # Software that reads a backslash as a slash, or ignores blanks, would go elsewhere; here it is a path of this host.
     assert isinstance(goal, Failure) or goal.host == "example.com"
 
 

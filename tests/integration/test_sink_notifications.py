@@ -97,6 +97,32 @@ async def test_subject_that_was_deleted_passes_as_well(database: str, size: int)
         assert await told(sink) == [(A, "like", "l")]
 
 
+
+async def test_mute_is_judged_before_a_subject_that_comes_later_in_the_batch(database: str) -> None:
+    """One by one the subject is not there when it is liked, so its author is told."""
+    found = []
+    async with writing(database) as sink:
+        for size in (1, 100):
+            await mute(sink, ROOT, A)
+            await sink.feed([create(like_uri(C, "l"), like(ROOT), REVS[1], cid("l")), THREAD[0]], size)
+            found.append(await told(sink))
+            await empty(sink.pool)
+    assert found == [[(A, "like", "l")]] * 2
+
+
+async def test_mute_is_judged_before_a_deletion_that_comes_later_in_the_batch(database: str) -> None:
+    """One by one the subject is still there when it is liked, so its author, who muted it, is not told."""
+    found = []
+    async with writing(database) as sink:
+        for size in (1, 100):
+            await mute(sink, ROOT, A)
+            await sink.feed([THREAD[0]])
+            await sink.feed([create(like_uri(C, "l"), like(ROOT), REVS[2], cid("l")), delete(ROOT, REVS[3])], size)
+            found.append(await told(sink))
+            await empty(sink.pool)
+    assert found == [[]] * 2
+
+
 async def test_mute_holds_for_mentions_of_nothing_neither(database: str) -> None:
     """Without a subject there is no thread to mute."""
     async with writing(database) as sink:

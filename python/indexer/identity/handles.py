@@ -11,6 +11,7 @@ What counts against the handle, so that it becomes NULL, and what does not:
 | the name servers say SERVFAIL or nothing | against, if they answer a control question then; else undecided |
 | no network, no file descriptors, all places at the host taken, the host left alone | undecided |
 | status 429 | undecided |
+| the name servers or the host are late, and our event loop was late itself | undecided |
 
 Undecided means: ask again; nothing is written. A status other than 429 says nothing, only the body counts.
 """
@@ -20,12 +21,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from indexer.identity.http import Client
+from indexer.identity.lag import LoopLag
 from indexer.identity.limits import Limits
 from indexer.identity.names import Names
-from indexer.identity.outcomes import OURS, UNREACHED, Cause, Failure
+from indexer.identity.outcomes import OURS, SILENT, UNREACHED, Cause, Failure
 from indexer.identity.urls import is_host_name
 
 _DNS_PREFIX = b"did="
+_LATE: frozenset[Cause] = SILENT | {"dns", "slow"}
 
 # What JavaScript's trim() takes away.
 _BLANKS = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -54,17 +57,18 @@ class Undecided:
 class Handles:
     """Verifies handles with the name servers and hosts that they name."""
 
-    def __init__(self, names: Names, client: Client, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(self, names: Names, client: Client, limits: Limits, clock: Callable[[], float], lag: LoopLag) -> None:
         self._names = names
         self._client = client
         self._limits = limits
         self._clock = clock
+        self._lag = lag
 
     async def verify(self, handle: str, did: str) -> Verified | Refuted | Undecided:
         """Whether the handle, as written in the document, resolves to exactly this DID."""
         if not is_host_name(handle):
             return Refuted("bad_handle")
-        since = self._clock()
+        since, lost_s = self._clock(), self._lag.lost_s
         https = asyncio.create_task(self._by_https(handle))
         try:
             by_dns = await self._by_dns(handle)
@@ -76,7 +80,8 @@ class Handles:
             await asyncio.gather(https, return_exceptions=True)
         if by_https == did:
             return Verified()
-        return await self._blamed(handle, by_dns, by_https, since)
+        is_late = self._lag.lost_s - lost_s > self._limits.overload_s
+        return await self._blamed(handle, by_dns, by_https, since, is_late=is_late)
 
     async def _by_dns(self, handle: str) -> str | Failure:
         """The DID that TXT records name: there must be exactly one; it is neither trimmed nor judged."""
@@ -105,9 +110,13 @@ class Handles:
             return Failure("rate_limited", wait_s)
         return Failure("no_proof")
 
-    async def _blamed(self, handle: str, by_dns: Failure, by_https: str | Failure, since: float) -> Refuted | Undecided:
+    async def _blamed(
+        self, handle: str, by_dns: Failure, by_https: str | Failure, since: float, *, is_late: bool
+    ) -> Refuted | Undecided:
         """Who is to blame that there is no proof; see the table above."""
         https = Failure("other_did") if isinstance(by_https, str) else by_https
+        if is_late and {by_dns.cause, https.cause} & _LATE:
+            return Undecided("overloaded", self._limits.retry_s)
         if "dns" in (by_dns.cause, https.cause) and not await self._names.work(since):
             return Undecided("dns", self._limits.retry_s)
         if https.cause in OURS:

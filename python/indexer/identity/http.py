@@ -109,8 +109,8 @@ class Client:
                 passage.failed = _is_failure(answer, UNREACHED)
         except TurnedAwayError as refusal:
             return Failure(refusal.cause, refusal.retry_after_s)
-        if isinstance(answer, Response) and answer.status == 429:
-            self._hosts.shut(goal.host, answer.retry_after_s or self._limits.retry_s)
+        if isinstance(answer, Response) and answer.status == 429 and answer.retry_after_s:
+            self._hosts.shut(goal.host, answer.retry_after_s)
         return answer
 
     async def _judged(self, goal: Target, budget: Budget) -> list[str] | Failure:

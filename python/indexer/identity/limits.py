@@ -54,3 +54,5 @@ class Limits:
     """A request that has been waiting this long counts as silent there."""
     silent_least: int = 5
     unreached_least: int = 20
+    overload_s: float = 1.0
+    """Lag of the event loop within one look-up, from which on a time-out is nobody's fault but ours."""

@@ -28,6 +28,7 @@ Cause = Literal[
     "circuit_open",  # the host failed again and again; not asked now
     "rate_limited",  # 429; not asked before the time that the host named
     "network_down",  # most hosts fail: it is not this one's fault
+    "overloaded",  # our own process was too busy to take the answer in time
     # what is wrong with a DID, its document or its handle
     "bad_did",
     "unknown_method",
@@ -49,7 +50,7 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 SILENT: frozenset[Cause] = frozenset({"timeout", "unreachable"})
 UNREACHED: frozenset[Cause] = SILENT | {"refused", "tls"}
-OURS: frozenset[Cause] = frozenset({"local", "busy", "circuit_open", "rate_limited", "network_down"})
+OURS: frozenset[Cause] = frozenset({"local", "busy", "circuit_open", "rate_limited", "network_down", "overloaded"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from indexer.identity.did import Documents
 from indexer.identity.directory import Directory
 from indexer.identity.handles import Handles, Refuted, Undecided
 from indexer.identity.http import Client, OpenSocket
+from indexer.identity.lag import LoopLag
 from indexer.identity.limits import Limits
 from indexer.identity.names import Names
 from indexer.identity.outcomes import Deferred, Document, Found, Hosting, NotFound, Unusable
@@ -69,7 +70,8 @@ class Resolver:
             open_socket=self._open_socket,
         )
         self._documents = Documents(directory, self._client, limits, self._now_ms, self._cache)
-        self._handles = Handles(names, self._client, limits, clock)
+        lag = await self._stack.enter_async_context(LoopLag().watching())
+        self._handles = Handles(names, self._client, limits, clock, lag)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -79,6 +79,8 @@ def fault(error: Exception, *, has_v4: bool) -> Cause:
     """The cause that an error of the client, or below it, stands for."""
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError | ssl.CertificateError):
         return "tls"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "dns"
     if isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
     if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError):

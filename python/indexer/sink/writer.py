@@ -66,10 +66,11 @@ class Writer:
     async def all(self, folded: Folded, letters: Sequence[DeadLetter], aggregates: Aggregates) -> None:
         await self._records()
         await self._duplicates()
+        # before the posts: who muted a thread is judged by the posts that were there when the batch began
+        await self._notifications()
         self._gather()
         for table in TABLES:
             await self._table(table)
-        await self._notifications()
         await self._commits(folded)
         for name, touched in (await self.deltas.write(self.connection, self.statements, aggregates)).items():
             self._note(name, "update", touched)
