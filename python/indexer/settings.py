@@ -90,7 +90,13 @@ OPTIONS: tuple[Option, ...] = (
 )  # fmt: skip
 
 # Read elsewhere: by the tests and the demo (interface.md), and by the launcher of embedded servers.
-OTHER_VARIABLES = ("INDEXER_TEST_REDIS_URL", "INDEXER_TEST_POSTGRES_URL", "INDEXER_PG_BIN", "INDEXER_REDIS_SERVER")
+OTHER_VARIABLES = (
+    "INDEXER_TEST_REDIS_URL",
+    "INDEXER_TEST_POSTGRES_URL",
+    "INDEXER_TEST_REQUIRE_PACKAGES",
+    "INDEXER_PG_BIN",
+    "INDEXER_REDIS_SERVER",
+)
 
 # What Kubernetes sets in every pod beside a Service that is called `indexer`.
 _SERVICE_LINK = re.compile(r"INDEXER_(SERVICE_(HOST|PORT.*)|PORT(_\d+_(TCP|UDP).*)?)")

@@ -1,4 +1,6 @@
-"""Markers of tests that need a package of the system."""
+"""Markers of tests that need a package of the system; CI sets INDEXER_TEST_REQUIRE_PACKAGES and has them all."""
+
+import os
 
 import pytest
 
@@ -11,4 +13,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("needs_pgbouncer") and bouncer.program() is None:
-        pytest.skip("needs the Debian package pgbouncer")
+        missing = "needs the Debian package pgbouncer"
+        if os.environ.get("INDEXER_TEST_REQUIRE_PACKAGES"):
+            pytest.fail(missing)
+        pytest.skip(missing)

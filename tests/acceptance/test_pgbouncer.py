@@ -44,7 +44,11 @@ def behind(server: embedded.servers.Postgres, tmp_path: Path) -> Iterator[tuple[
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "case",
-    [*SMALL, "mixed-5k-hostile", *(pytest.param(case, marks=pytest.mark.long) for case in ("backfill-10k", "mixed-30k"))],
+    [
+        *SMALL,
+        "mixed-5k-hostile",
+        *(pytest.param(case, marks=pytest.mark.long) for case in ("backfill-10k", "mixed-30k")),
+    ],
 )
 def test_four_instances_behind_it_give_the_reference_tables(
     behind: tuple[str, Bouncer], redis_url: str, tmp_path: Path, case: str
@@ -164,5 +168,5 @@ async def _value(database: str, query: str) -> int:
 def pending(redis_url: str, stream: str, name: str) -> int:
     """How many entries a consumer was given and has not settled."""
     with redis.Redis.from_url(redis_url) as client:
-        consumers: list[dict[str, Any]] = client.xinfo_consumers(stream, GROUP)  # type: ignore[assignment]
+        consumers: list[dict[str, Any]] = client.xinfo_consumers(stream, GROUP)
         return sum(int(each["pending"]) for each in consumers if each["name"] == name.encode())

@@ -137,7 +137,9 @@ def a_relation(chance: Random) -> Body:
             of = chance.choice(LISTS)
             return uri(owner, "app.bsky.graph.listblock", key), record("app.bsky.graph.listblock", subject=of)
         case "verification":
-            return uri(owner, "app.bsky.graph.verification", key), verification(subject, chance.choice(("Some", "Body")))
+            return uri(owner, "app.bsky.graph.verification", key), verification(
+                subject, chance.choice(("Some", "Body"))
+            )
     return uri(owner, "app.bsky.graph.follow", key), follow(subject)
 
 
@@ -225,7 +227,8 @@ def _a_popular_post(chance: Random) -> list[Body]:
                 quoting = chance.randrange(place + 1, len(POSTS))
                 bodies.append((POSTS[quoting], post("look", embed=_embed(chance, POSTS[place]))))
             case "gates":
-                allow, rules = chance.choice((None, [])), chance.choice((None, DISABLE))
+                allow: list[Record] | None = chance.choice((None, []))
+                rules = chance.choice((None, DISABLE))
                 bodies.append((_sibling(POSTS[place], "threadgate"), threadgate(POSTS[place], allow=allow)))
                 bodies.append((_sibling(POSTS[place], "postgate"), postgate(POSTS[place], embeddingRules=rules)))
             case "like":

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.convergence.laboratory import Laboratory, laboratory
-from tests.conftest import database_url, execute
 
 from indexer.values import quoted
+from tests.conftest import database_url, execute
+from tests.convergence.laboratory import Laboratory, laboratory
 
 
 @pytest.fixture(scope="session")

@@ -62,10 +62,15 @@ class Expected:
     """Rows that may be there or not: what hangs on posts that were deleted and created again."""
     times: dict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By URI and CID: the times under which that version came."""
+    revs: dict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The same of its revs; the CID of a deletion is empty."""
     reborn: set[str] = field(default_factory=set)
     """Records that were deleted and created again."""
     renewed_past: set[str] = field(default_factory=set)
-    """Reposts and quoting posts that came before the deletion of their post and were renewed after it."""
+    """Reposts and quoting posts that are older than a deletion of their post, and were renewed to be newer.
+
+    Whether what hangs on the post is there again then is not settled: see `test_renewals.py`.
+    """
 
 
 def expected(events: Iterable[Event]) -> Expected:
@@ -74,7 +79,6 @@ def expected(events: Iterable[Event]) -> Expected:
     found = Expected()
     winners: dict[str, Winner] = {}
     versions: dict[str, set[str]] = defaultdict(set)
-    revs: dict[Key, set[str]] = defaultdict(set)
     for event in known:
         if event.collection not in COLLECTIONS or event.uri is None:
             continue
@@ -82,7 +86,7 @@ def expected(events: Iterable[Event]) -> Expected:
         rank = (event.rev or "", event.kind == "delete", cid)
         versions[event.uri].add(cid)
         found.times[event.uri, cid].add(event.time)
-        revs[event.uri, cid].add(event.rev or "")
+        found.revs[event.uri, cid].add(event.rev or "")
         before = winners.get(event.uri)
         if before is None or before.rank < rank:
             winners[event.uri] = Winner(rank, event, event.time)
@@ -103,9 +107,9 @@ def expected(events: Iterable[Event]) -> Expected:
             found.rows[SELF[collection]][uri,] = {"cid": winner.event.cid}
         elif collection == "app.bsky.feed.repost":
             value = winner.event.value or {}
-            _hangs("feed_item", uri, value["subject"]["uri"], {"type": "repost"}, winner, winners, found, revs)
+            _hangs("feed_item", uri, value["subject"]["uri"], {"type": "repost"}, winner, winners, found)
         elif collection == POST:
-            _post(uri, winner, winners, found, revs)
+            _post(uri, winner, winners, found)
     _threads(live, winners, versions, found)
     _commits(known, found)
     return found
@@ -142,20 +146,21 @@ def _gates(live: dict[str, Winner], found: Expected) -> None:
 
 
 def _hangs(
-    table: str, uri: str, subject: str, row: Row, winner: Winner, winners: dict[str, Winner], found: Expected, revs
+    table: str, uri: str, subject: str, row: Row, winner: Winner, winners: dict[str, Winner], found: Expected
 ) -> None:
     """What hangs on a post is there unless the post was deleted after it (DIV-18)."""
     post = winners.get(subject)
-    if subject in found.reborn:
-        found.may_be[table].add((uri,))
-    elif post is not None and not post.is_live and any(r < post.rev <= winner.rev for r in revs[uri, winner.event.cid]):
-        found.may_be[table].add((uri,))
+    came = min(found.revs[uri, winner.event.cid or ""])
+    if any(came < deleted <= winner.rev for deleted in found.revs[subject, ""]):
         found.renewed_past.add(uri)
+        found.may_be[table].add((uri,))
+    elif subject in found.reborn:
+        found.may_be[table].add((uri,))
     elif post is None or post.is_live or not post.rev > winner.rev:
         found.rows[table][uri,] = row
 
 
-def _post(uri: str, winner: Winner, winners: dict[str, Winner], found: Expected, revs) -> None:
+def _post(uri: str, winner: Winner, winners: dict[str, Winner], found: Expected) -> None:
     value = winner.event.value or {}
     reply = value.get("reply") or {"parent": {"uri": None}, "root": {"uri": None}}
     gated = {row["postUri"] for row in found.rows["thread_gate"].values()}
@@ -187,7 +192,7 @@ def _post(uri: str, winner: Winner, winners: dict[str, Winner], found: Expected,
                 found.rows["post_embed_record"][uri, quoted] = {"embedCid": part["record"]["cid"]}
                 if f"/{POST}/" in quoted:
                     row = {"subject": quoted, "subjectCid": part["record"]["cid"]}
-                    _hangs("quote", uri, quoted, row, winner, winners, found, revs)
+                    _hangs("quote", uri, quoted, row, winner, winners, found)
 
 
 def _threads(

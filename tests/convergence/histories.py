@@ -12,10 +12,14 @@ from random import Random
 from typing import Literal
 
 from hypothesis import strategies as st
+
+from indexer.source import Message
 from tests.convergence.bodies import FOREIGN, POSTS, SCENES, Body
 from tests.messages import A, B, Record, cid, like, message, post, post_uri, uri
 
-from indexer.source import Message
+Kind = Literal["create", "update", "delete"]
+Rev = Literal["next", "same", "again", "stale"]
+How = Literal["same", "later", "earlier", "renewal"]
 
 REV_STEP = 8
 """Between the revs of two steps there is room for stale ones."""
@@ -25,11 +29,11 @@ REV_STEP = 8
 class Write:
     """A record is created, updated or deleted."""
 
-    kind: Literal["create", "update", "delete"]
+    kind: Kind
     uri: str
     record: Record | None
-    rev: Literal["next", "same", "again", "stale"] = "next"
-    """`same`: that of the message before, as in one commit; `again`: that of the last write of this URI; `stale`: older."""
+    rev: Rev = "next"
+    """`same`: that of the message before, as in one commit; `again`: of the last write of this URI; `stale`: older."""
     late: int = 0
     """How many messages overtake it."""
     backfill: bool = False
@@ -40,7 +44,7 @@ class Again:
     """An earlier write comes as another message: the same, at another time, or as a renewal under a newer rev."""
 
     back: int
-    how: Literal["same", "later", "earlier", "renewal"]
+    how: How
     backfill: bool = False
 
 
@@ -78,7 +82,7 @@ def history(steps: Sequence[Step]) -> list[Message]:
         match step:
             case Odd(name):
                 payloads.append((position, _ODD[name]))
-            case Again(back, how, backfill) if sent:
+            case Again(back, _, backfill) if sent:
                 again = _repeated(sent[-1 - back % len(sent)], step, newest, position)
                 last[again.write.uri] = max(last[again.write.uri], again.rev)
                 payloads.append((position, _payload(again, position, backfill=backfill)))
@@ -156,7 +160,7 @@ def _pool(chance: Random) -> list[Part]:
 def _step(pool: list[Part], chance: Random) -> Step:
     match chance.choices(("write", "again", "odd"), (18, 4, 1))[0]:
         case "again":
-            how = chance.choice(("same", "later", "earlier", "renewal", "renewal"))
+            how: How = chance.choice(("same", "later", "earlier", "renewal", "renewal"))
             return Again(chance.randrange(10), how, backfill=chance.random() < 0.5)
         case "odd":
             return Odd(chance.choice(sorted(_ODD)))
@@ -167,8 +171,8 @@ def _step(pool: list[Part], chance: Random) -> Step:
         return Write(chance.choice(("create", "update")), where, body, late=late)
     if is_calm:
         return Write("create", where, body, "next", late, backfill)
-    kind = chance.choice(("create", "create", "create", "update", "delete", "delete"))
-    rev = chance.choice(("next", "next", "next", "next", "next", "same", "again", "stale"))
+    kind: Kind = chance.choice(("create", "create", "create", "update", "delete", "delete"))
+    rev: Rev = chance.choice(("next", "next", "next", "next", "next", "same", "again", "stale"))
     return Write(kind, where, None if kind == "delete" else body, rev, late, backfill)
 
 

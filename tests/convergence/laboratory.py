@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import asyncpg
-from tests.convergence.tables import KEYS, Tables
 
 from indexer.database import Connection, Pool, open_pool
 from indexer.pipeline import decode
 from indexer.sink.commit import Sink
 from indexer.sink.statements import Statements
 from indexer.source import Message
+from tests.convergence.tables import KEYS, Tables
 
 STREAM = "firehose_live"
 MOST_SINKS = 4
@@ -75,8 +75,9 @@ def laboratory(url: str) -> Iterator[Laboratory]:
         try:
             yield Laboratory(runner, admin, [_sink(pool) for pool in pools])
         finally:
-            for closable in (*pools, admin):
-                runner.run(closable.close())
+            for pool in pools:
+                runner.run(pool.close())
+            runner.run(admin.close())
 
 
 @asynccontextmanager

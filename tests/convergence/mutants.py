@@ -114,8 +114,8 @@ MUTANTS = (
     Mutant(
         "records of a batch are not locked",
         "sink/queries.sql",
-        'FROM {schema}.record WHERE uri = ANY($1::text[]) ORDER BY uri FOR NO KEY UPDATE\n',
-        'FROM {schema}.record WHERE uri = ANY($1::text[]) ORDER BY uri\n',
+        "FROM {schema}.record WHERE uri = ANY($1::text[]) ORDER BY uri FOR NO KEY UPDATE\n",
+        "FROM {schema}.record WHERE uri = ANY($1::text[]) ORDER BY uri\n",
     ),
     Mutant(
         "a reply that violates a gate was not counted when it came, but is when it goes",

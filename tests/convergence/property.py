@@ -1,15 +1,14 @@
-"""The property: the same messages give the same tables, in any order, cut and spread in any way, any number of times."""
+"""The property: the same messages give the same tables, in any order, cut and spread in any way, repeated."""
 
 import random
 from collections.abc import Sequence
 
+from indexer._native import Event, decode_events
+from indexer.source import Message
 from tests.convergence.expected import expected
 from tests.convergence.histories import NEVER_STORED, Step, history
 from tests.convergence.laboratory import CLOCK_MS, MOST_SINKS, Batch, Laboratory
 from tests.convergence.tables import broken, differences, in_any_order, in_order
-
-from indexer._native import Event, decode_events
-from indexer.source import Message
 
 
 def converges(laboratory: Laboratory, steps: Sequence[Step], seed: int) -> None:

@@ -18,12 +18,14 @@ from tests.convergence.property import converges
 
 
 @dataclass
-class _Failure(Exception):
+class FailureError(Exception):
+    """A history that does not converge."""
+
     histories: int
     how: str
 
 
-def search(database: str, number: int) -> _Failure | None:
+def search(database: str, number: int) -> FailureError | None:
     """The first failure among so many histories; always the same histories."""
     tried = 0
     with laboratory(database) as lab:
@@ -45,10 +47,10 @@ def search(database: str, number: int) -> _Failure | None:
                 converges(lab, steps, seed)
             except Exception as error:
                 text = str(error) if isinstance(error, AssertionError) else traceback.format_exc(limit=-1)
-                failures.append(_Failure(tried, text))
+                failures.append(FailureError(tried, text))
                 raise
 
-        failures: list[_Failure] = []
+        failures: list[FailureError] = []
         try:
             run()
         except BaseException:

@@ -14,7 +14,7 @@ Shape = dict[str, Counter[str]]
 
 _ONE_EACH = """record duplicate_record post quote feed_item like repost follow actor_block list list_item list_block
     feed_generator labeler starter_pack thread_gate post_gate profile verification post_agg"""
-KEYS: dict[str, tuple[str, ...]] = {table: ("uri",) for table in _ONE_EACH.split()} | {
+KEYS: dict[str, tuple[str, ...]] = dict.fromkeys(_ONE_EACH.split(), ("uri",)) | {
     "post_embed_image": ("postUri", "position"),
     "post_embed_external": ("postUri",),
     "post_embed_record": ("postUri", "embedUri"),
@@ -43,13 +43,16 @@ _CLOCK = "the wall clock"
 
 def in_order(tables: Tables, known: Expected) -> Shape:
     """Everything but the wall clock and serial numbers: for runs in stream order."""
-    def bound(table, row):
+
+    def bound(table: str, row: Row) -> Row | None:
         if table in ("quote", "feed_item") and row["uri"] in known.renewed_past:
             return None
         if table == "post_agg" and known.renewed_past:
-            row = row | {"quoteCount": 0}
-            if _is_zero(table, row): return None
+            return {**row, "quoteCount": None}
+        if table == "post" and "invalidReplyRoot" not in known.rows["post"].get((row["uri"],), {}):
+            return {**row, "invalidReplyRoot": None}  # the parent may have come and gone within one batch
         return row
+
     return _shape(tables, bound)
 
 
@@ -60,7 +63,8 @@ def in_any_order(tables: Tables, known: Expected) -> Shape:
         if table in ("notification", "post_agg", "profile_agg"):
             return None  # the aggregates follow from rows that do: `broken` counts them
         subject = {"quote": "subject", "feed_item": "postUri"}.get(table)
-        if subject and row.get("type") != "post" and (row[subject] in known.reborn or row["uri"] in known.renewed_past):
+        hangs = subject and row.get("type") != "post"
+        if hangs and (row[subject or ""] in known.reborn or row["uri"] in known.renewed_past):
             return None
         row = {name: value for name, value in row.items() if name not in _ORDER_BOUND and name != "commitCid"}
         if table == "record" and row["json"] == "":
@@ -126,10 +130,7 @@ def _told_of_nothing(tables: Tables) -> Iterator[str]:
 
 def _shape(tables: Tables, bound: Callable[[str, Row], Row | None]) -> Shape:
     undated = {row["uri"] for row in tables["record"] if row["json"] and "createdAt" not in json.loads(row["json"])}
-    return {
-        table: Counter(_texts(table, (row for row in map(_plain, rows) if not _is_zero(table, row)), undated, bound))
-        for table, rows in tables.items()
-    }
+    return {table: Counter(_texts(table, map(_plain, rows), undated, bound)) for table, rows in tables.items()}
 
 
 def _texts(
@@ -142,7 +143,7 @@ def _texts(
         if row.get("reason") == "unverified":
             seen["sortAt"] = _CLOCK
         kept = bound(table, seen)
-        if kept is not None:
+        if kept is not None and not _is_zero(table, kept):
             yield json.dumps(kept, sort_keys=True)
 
 

@@ -43,9 +43,7 @@ def test_instances_that_are_killed_many_times(
     equals_reference(database, case)
 
 
-def deliver(
-    database: str, redis_url: str, folder: Path, case: str, *, seed: int, size: int, kills: int = 0
-) -> None:
+def deliver(database: str, redis_url: str, folder: Path, case: str, *, seed: int, size: int, kills: int = 0) -> None:
     """Feed a case shuffled and twice, and drain it with three instances, some of which are killed on the way."""
     chance = random.Random(seed)
     messages = library.messages(case) * 2
@@ -89,7 +87,7 @@ def wait_for_length(redis_url: str, stream: str, length: int) -> None:
 def pending(redis_url: str, stream: str, name: str) -> int:
     """How many entries a consumer was given and has not settled."""
     with redis.Redis.from_url(redis_url) as client:
-        consumers: list[dict[str, object]] = client.xinfo_consumers(stream, GROUP)  # type: ignore[assignment]
+        consumers: list[dict[str, object]] = client.xinfo_consumers(stream, GROUP)
         return sum(int(str(each["pending"])) for each in consumers if each["name"] == name.encode())
 
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.convergence.laboratory import ATTEMPTS, CLOCK_MS, STREAM
-from tests.messages import A, B, cid, create, like, like_uri, post_uri
 
 from indexer.database import open_pool
 from indexer.pipeline import decode
@@ -16,12 +14,14 @@ from indexer.sink.commit import Entry, Outcome, Sink
 from indexer.sink.statements import Statements
 from indexer.sink.writer import DeadLetter
 from indexer.source import Message
+from tests.convergence.laboratory import ATTEMPTS, CLOCK_MS, STREAM
+from tests.messages import A, B, cid, create, like, like_uri, post_uri
 
 SIZE = 500
 
 
 class CountingSink(Sink):
-    """Counts the transactions that look for bad messages: not those of dead letters, not what a message alone tries again."""
+    """Counts the transactions that look for bad messages: not those of dead letters, not a message's further tries."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -70,9 +70,7 @@ async def test_bad_rows_of_a_batch_are_found_by_halving(database: str, bad: int,
         records = {row[0] for row in await connection.fetch("SELECT uri FROM record")}
     finally:
         await connection.close()
-    assert {tuple(row) for row in letters} == {
-        (f"1-{n}", "db_54000", ATTEMPTS, messages[n].payload) for n in places
-    }
+    assert {tuple(row) for row in letters} == {(f"1-{n}", "db_54000", ATTEMPTS, messages[n].payload) for n in places}
     assert likes == records == {like_uri(A, f"l{n}") for n in range(SIZE) if n not in places}
     assert sink.searches <= 2 * bad * math.log2(SIZE) + 4
     if not bad:

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from tests.convergence.histories import Step, histories
 from tests.convergence.laboratory import Laboratory
 from tests.convergence.property import converges

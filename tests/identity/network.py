@@ -187,7 +187,7 @@ class WebHosts:
     ) -> AsyncIterator["WebHosts"]:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self.handle)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.001)
         await runner.setup()
         try:
             await web.TCPSite(runner, address, port, ssl_context=tls).start()

@@ -332,7 +332,7 @@ async def test_undecided_while_our_event_loop_is_late(internet: Internet) -> Non
     internet.place(HANDLE, internet.silent_port)
     subject = await handles(internet, Limits(timeout_s=1.5, overload_s=0.5))
     task = asyncio.create_task(subject.verify(HANDLE, ALICE))
-    while not internet.switchboard.dialled:  # noqa: ASYNC110
+    while not internet.switchboard.dialled:
         await asyncio.sleep(0.01)
     time.sleep(1.0)  # noqa: ASYNC251  # what a batch that is folded in this loop would do
     assert await task == Undecided("overloaded", 30)

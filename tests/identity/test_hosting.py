@@ -1,6 +1,7 @@
 """actors.md 4: whether an account is still hosted."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ async def test_a_long_retry_after_ends_the_tries(internet: Internet, resolver: R
 async def test_a_pds_that_hangs_is_unknown(internet: Internet, pauses: list[float]) -> None:
     internet.documents[ALICE] = document(pds=f"https://{PDS}")
     internet.host(PDS, Hanging(says("")))
-    hosting = await (await internet.resolver(SHORT)).hosting(ALICE)
+    hosting = await (await internet.resolver(replace(SHORT, backoff_s=(0.0,)))).hosting(ALICE)
     assert hosting == Hosting("unknown", "timeout", 30)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.integration.invariants import broken
 from tests.integration.writing import Writing, snapshot, writing, wrong_counters
 from tests.messages import (
     DISABLE,
@@ -173,7 +174,35 @@ def _hot_message(chance: random.Random, rev: str) -> bytes:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", range(3))
+async def test_sinks_that_want_the_same_new_keys_wait_in_one_order(database: str) -> None:
+    """Each likes and reposts the same posts of a round for the same person, under URIs of its own, in its own order."""
+    chance, sinks_at_once, rounds, posts = random.Random(1), 4, 12, 40
+
+    async def work(sink: Writing, name: int) -> None:
+        for turn in range(rounds):
+            messages = []
+            for n in range(posts):
+                subject, rkey = post_uri(A, f"{turn}-{n}"), f"{turn}-{n}-{name}"
+                rev = REVS[turn * 10 + name]
+                messages.append(create(like_uri(B, rkey), like(subject), rev, cid(rkey)))
+                messages.append(create(repost_uri(B, rkey), repost(subject), rev, cid(rkey)))
+            chance.shuffle(messages)
+            await barrier.wait()
+            await sink.batch([(f"{turn}-{n}", payload) for n, payload in enumerate(messages)])
+
+    barrier = asyncio.Barrier(sinks_at_once)
+    async with AsyncExitStack() as stack:
+        sinks = [await stack.enter_async_context(writing(database, connections=1)) for _ in range(sinks_at_once)]
+        await asyncio.gather(*(work(sink, name) for name, sink in enumerate(sinks)))
+        assert await sinks[0].value('SELECT count(*) FROM "like"') == rounds * posts
+        assert await sinks[0].value("SELECT count(*) FROM repost") == rounds * posts
+        assert await sinks[0].value("SELECT count(*) FROM duplicate_record") == rounds * posts * (sinks_at_once - 1) * 2
+        assert await broken(sinks[0].pool) == {}
+    assert await deadlocks(database) == 0
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", range(2))
 async def test_many_sinks_on_the_same_keys_never_deadlock_and_lose_nothing(
     database: str, other_database: str, seed: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""Small histories that Hypothesis draws: cut into batches anywhere they give the serial fold, in any order the invariants.
+"""Small histories that Hypothesis draws: cut anywhere they give the serial fold, in any order the invariants.
 
 The histories are about one thing at a time that makes batches hard: a thread with gates, hidden replies and mutes, and
 records that say the same. Histories of everything at once are in `tests/convergence`.
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from indexer.sink import commit
 from tests.integration.invariants import broken
 from tests.integration.writing import GENERATED, Snapshot, Writing, empty, snapshot, writing
 from tests.messages import (
@@ -41,8 +43,6 @@ from tests.messages import (
     update,
     uri,
 )
-
-from indexer.sink import commit
 
 PEOPLE = (A, B, C)
 POSTS = tuple(post_uri(PEOPLE[n % 3], f"p{n}") for n in range(7))

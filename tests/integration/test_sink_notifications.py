@@ -97,7 +97,6 @@ async def test_subject_that_was_deleted_passes_as_well(database: str, size: int)
         assert await told(sink) == [(A, "like", "l")]
 
 
-
 async def test_mute_is_judged_before_a_subject_that_comes_later_in_the_batch(database: str) -> None:
     """One by one the subject is not there when it is liked, so its author is told."""
     found = []

@@ -151,8 +151,24 @@ async def test_entry_knows_its_time(redis: "Redis") -> None:
     assert message.ms == 1_761_000_000_000
 
 
+async def test_settling_is_no_transaction(redis_server: embedded.Redis) -> None:
+    """At maxmemory Redis 7 refuses every command inside MULTI (streams.md 7); Valkey does not."""
+    client = Redis.from_url(redis_server.url, protocol=2)
+    try:
+        reader = source(client)
+        await reader.ensure_group()
+        ids = await add(client, b"1", b"2")
+        await reader.new(block_ms=10)
+        await client.config_resetstat()
+        await reader.settle(ids)
+        used = {name.removeprefix("cmdstat_") for name in await client.info("commandstats")}
+        assert {"xack", "xdel"} <= used
+        assert not used & {"multi", "exec"}
+    finally:
+        await client.aclose()
+
+
 async def test_settling_of_a_full_redis_works(redis_server: embedded.Redis) -> None:
-    """Plain commands: at maxmemory everything inside MULTI is refused."""
     client = Redis.from_url(redis_server.url, protocol=2)
     try:
         reader = source(client, count=100)

@@ -11,8 +11,8 @@ from typing import Any, cast
 from indexer._native import Event, decode_events
 from indexer.fold import Folded, fold
 from indexer.notifications import Notifications, speaks
-from indexer.records import RECORDS
 from indexer.record_type import Notice, Row, Table, Version
+from indexer.records import RECORDS
 from indexer.records.post.gates import THREAD_GATE, ask_for_rules, thread_gate_of
 from indexer.world import World
 
