@@ -80,7 +80,7 @@ def _apply(
     if stored.rev > rev:
         return "indexed"
     if stored.cid == cid and (stored.rev == rev or event.kind == "create"):
-        _renew(uri, rev, event.time, stored, record_type, world)
+        _renew(version, rev, stored, record_type, world)
         return "indexed"
     if stored.rev == rev and (stored.cid == "" or stored.cid > cid):
         return "indexed"
@@ -100,12 +100,15 @@ def _apply(
     return "indexed"
 
 
-def _renew(uri: str, rev: str, time: str, stored: Stored, record_type: RecordType, world: World) -> None:
-    """The version that is there came again: only its `record` row moves."""
+def _renew(version: Version, rev: str, stored: Stored, record_type: RecordType, world: World) -> None:
+    """The version that is there came again: its `record` row moves, and past a deletion it hangs on its post again."""
+    uri, time = version.uri, version.time
     if stored.rev == rev:
         if time > stored.indexed_at:
             stored.indexed_at, stored.changed = time, True
         return
+    if record_type.hangs_on is not None and (post := record_type.hangs_on(version)) is not None:
+        world.renewed.setdefault(uri, (version, post, stored.indexed_at))
     stored.rev, stored.indexed_at, stored.changed = rev, time, True
     if uri in world.group_of:
         group = world.group_of[uri]

@@ -152,6 +152,8 @@ class RecordType:
     depart: Callable[[str, "World"], None] | None = None
     notices: Callable[[Version, "World"], Iterable[Notice]] = _no_notices
     retract: Literal["unless_replaced", "always", "never"] = "never"
+    hangs_on: Callable[[Version], str | None] | None = None
+    """The post that a record's feed item or quote hangs on (DIV-18)."""
     is_hung_on: bool = False
     """Whether quotes and feed items hang on records of this type (DIV-18): posts."""
     farewell: Callable[[str, str, str, Key, str], Iterable[Notice]] | None = None

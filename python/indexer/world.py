@@ -133,6 +133,8 @@ class World:
 
         Position -1 is a deletion before this batch.
         """
+        self.renewed: dict[str, tuple[Version, str, str]] = {}
+        """Records that came again under a newer rev and hang on a post: with that post, and their indexedAt before."""
         self.notices: dict[str, list[Notice]] = {}
         """By the URI of the record that they are about."""
         self.retracted: set[str] = set()

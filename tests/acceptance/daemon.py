@@ -1,5 +1,6 @@
 """`python -m indexer run` as a real process, and what it needs around it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -162,3 +164,26 @@ def left_over(redis_url: str, stream: str) -> tuple[int, int]:
         length: Any = client.xlen(stream)
         groups: Any = client.xinfo_groups(stream) if client.exists(stream) else []
         return length, sum(group["pending"] for group in groups)
+
+
+def run_once(database: str, redis_url: str, folder: Path, *flags: str, **environment: str) -> Daemon:
+    """A daemon that ended by itself."""
+    with running(database, redis_url, folder, *flags, environment=environment) as daemon:
+        daemon.wait()
+    return daemon
+
+
+async def query(database: str, statement: str) -> list[asyncpg.Record]:
+    """Run one statement over a connection of its own."""
+    connection = await asyncpg.connect(database)
+    try:
+        rows: list[asyncpg.Record] = await connection.fetch(statement)
+        return rows
+    finally:
+        await connection.close()
+
+
+def count(database: str, table: str) -> int:
+    """The number of rows of a table of the AppView."""
+    number: int = asyncio.run(query(database, f'SELECT count(*) FROM "{table}"'))[0][0]
+    return number

@@ -12,8 +12,7 @@ import redis
 
 from indexer import embedded
 from indexer.schema import create as schema
-from tests.acceptance.daemon import Daemon, feed, left_over, running
-from tests.acceptance.test_daemon import count
+from tests.acceptance.daemon import Daemon, count, feed, left_over, running
 from tests.messages import A, create, post, post_uri
 from tests.oracle import library
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import asyncpg
 from indexer.database import Connection, Pool, open_pool
 from indexer.pipeline import decode
 from indexer.sink.commit import Sink
+from indexer.sink.faults import FaultClass
 from indexer.sink.statements import Statements
 from indexer.source import Message
 from tests.convergence.tables import KEYS, Tables
@@ -21,6 +23,8 @@ CLOCK_MS = 1_792_000_000_000
 """October 2026, so that no rev of a history lies in the future."""
 ATTEMPTS = 2
 """Tries of a message that PostgreSQL refuses."""
+MOST_TRIES = 100
+"""Tries of a batch that others stand in the way of."""
 _TRUNCATE_EVERY = 50
 """Deleting is quicker, but leaves dead rows."""
 
@@ -103,5 +107,13 @@ async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     return await asyncpg.connect(url)
 
 
+class ImpatientSink(Sink):
+    """Tries again at once, and not for ever: who stands in the way here is gone after a moment."""
+
+    async def _pause(self, kind: FaultClass, tries: int, error: BaseException) -> None:
+        assert tries < MOST_TRIES, f"no progress after {tries} tries: {error}"
+        await asyncio.sleep(random.uniform(0, 0.01))
+
+
 def _sink(pool: Pool) -> Sink:
-    return Sink(pool, Statements("public"), STREAM, "live", "delta", ATTEMPTS)
+    return ImpatientSink(pool, Statements("public"), STREAM, "live", "delta", ATTEMPTS)

@@ -150,8 +150,8 @@ MUTANTS = (
     Mutant(
         "what hangs on a deleted post stays",
         "sink/writer.py",
-        "        posts = {uri: max(rev for _, rev in deletions)",
-        "        posts = {uri: '' for _, rev in deletions",
+        "            if any(position >= 0 and rev for position, rev in lives)\n",
+        "            if not lives\n",
     ),
     Mutant(
         "what hangs on a deleted post goes, even what is newer",
@@ -176,11 +176,9 @@ MUTANTS = (
     Mutant(
         "a create with a newer rev and another CID renews the record only",
         "fold.py",
-        "    old_cid = stored.cid\n    stored.rev, stored.cid, stored.indexed_at = rev, cid, event.time\n",
-        "    old_cid = stored.cid\n    stored.rev, stored.cid, stored.indexed_at = rev, cid, event.time\n"
-        '    if event.kind == "create" and old_cid:\n'
-        "        stored.json, stored.changed = event.json, True\n"
-        '        return "indexed"\n',
+        "    stored.json, stored.changed = event.json, True\n",
+        "    stored.json, stored.changed = event.json, True\n"
+        '    if event.kind == "create" and old_cid:\n        return "indexed"\n',
     ),
     Mutant(
         "replies that violate a gate count",

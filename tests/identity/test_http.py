@@ -339,6 +339,7 @@ async def test_after_429_a_host_is_left_alone_for_as_long_as_it_said(internet: I
         ("Fri, 21 Nov 2025 10:00:00 GMT", "Fri, 21 Nov 2025 10:01:00 GMT", 0.0),
         ("Fri, 21 Nov 2099 10:00:00 GMT", "Fri, 21 Nov 2025 10:01:00 GMT", 3600.0),
         ("Fri, 21 Nov 2025 10:01:00 GMT", None, None),
+        ("Fri, 21 Nov 2025 10:01:00 +99999999", "Fri, 21 Nov 2025 10:00:00 GMT", None),
         ("soon", "Fri, 21 Nov 2025 10:00:00 GMT", None),
         ("-5", None, None),
         ("1.5", None, None),

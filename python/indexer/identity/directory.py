@@ -45,7 +45,12 @@ class Directory:
             limit=self._limits.directory_concurrency,
             ssl=True if self._ssl is None else self._ssl,
         )
-        self._session = aiohttp.ClientSession(connector=connector, headers=HEADERS | {"Accept": ACCEPT}, **NO_LIMIT)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=HEADERS | {"Accept": ACCEPT},
+            **NO_LIMIT,
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -150,7 +150,9 @@ class Client:
             socket_factory=self._sockets.open,
         )
         answering = False
-        async with aiohttp.ClientSession(connector=connector, **NO_LIMIT) as session:
+        async with aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), **NO_LIMIT
+        ) as session:
             try:
                 async with (
                     budget.spending(),

@@ -104,6 +104,6 @@ def retry_after(text: str | None, date: str | None) -> float | None:
         return float(min(int(text[:9]), RETRY_MOST_S))
     try:
         seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(date or "")).total_seconds()
-    except (ValueError, TypeError):  # no date, or one of them without a zone
+    except (ValueError, TypeError, OverflowError):  # no date, or one of them without a zone
         return None
     return min(max(seconds, 0.0), RETRY_MOST_S)

@@ -97,7 +97,8 @@ def is_url(text: str) -> bool:
         return _is_v6(host[1:-1])
     if re.search(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]", host) or not host:
         return False
-    return int(match["port"] or 0) < 65536 and (not _ends_in_number(host) or _is_legacy_v4(host))
+    port = (match["port"] or "").lstrip("0")
+    return len(port) <= 5 and int(port or 0) < 65536 and (not _ends_in_number(host) or _is_legacy_v4(host))
 
 
 def _host(text: str, least_labels: int) -> str | None:

@@ -33,6 +33,11 @@ def key(version: Version) -> Key:
     return version.creator, version.value["subject"]["uri"]
 
 
+def hangs_on(version: Version) -> str | None:
+    subject: str = version.value["subject"]["uri"]
+    return subject
+
+
 def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
     yield REPOST, engagement_row(version)
 
@@ -58,4 +63,5 @@ RECORD = RecordType(
     key_columns=("creator", "subject"),
     notices=notices,
     retract="unless_replaced",
+    hangs_on=hangs_on,
 )

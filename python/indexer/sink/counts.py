@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from indexer.database import Connection
-from indexer.record_type import Row, Table
+from indexer.record_type import Table
 from indexer.sink.statements import Statements, counted
 
 Aggregates = Literal["delta", "recount", "off"]
@@ -24,7 +24,7 @@ class Deltas:
     def __init__(self) -> None:
         self._of: dict[str, dict[str, list[int]]] = {name: {} for name in COLUMNS}
 
-    def inserted(self, table: Table, rows: Iterable[Row]) -> None:
+    def inserted(self, table: Table, rows: Iterable[Fetched]) -> None:
         names = list(table.columns)
         self._move(table, rows, names, 1)
 

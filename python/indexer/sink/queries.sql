@@ -118,6 +118,34 @@ WITH doomed AS (
 )
 DELETE FROM {schema}.quote q USING doomed WHERE q.uri = doomed.uri RETURNING q.subject
 
+-- name: restore_feed_items
+-- A repost that came again under a newer rev than that of its post's deletion hangs on it again (DIV-18), under the
+-- dates of its row, which did not move.
+INSERT INTO {schema}.feed_item (uri, cid, type, "postUri", "originatorDid", "sortAt")
+SELECT u.uri, u.cid, 'repost', u.post, u.did,
+    coalesce((SELECT least(r."createdAt", r."indexedAt") FROM {schema}.repost r WHERE r.uri = u.uri), least(u.created, u.indexed))
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+    u (uri, post, rev, cid, did, created, indexed)
+WHERE NOT EXISTS (SELECT 1 FROM {schema}.feed_item f WHERE f.uri = u.uri)
+    AND NOT EXISTS (
+        SELECT 1 FROM {schema}.record s WHERE s.uri = u.post AND s.json = '' AND s.rev COLLATE "C" > u.rev COLLATE "C"
+    )
+ON CONFLICT DO NOTHING
+
+-- name: restore_quotes
+-- The same for quoting posts.
+INSERT INTO {schema}.quote (uri, cid, subject, "subjectCid", "createdAt", "indexedAt")
+SELECT p.uri, p.cid, e."embedUri", e."embedCid", p."createdAt", p."indexedAt"
+FROM unnest($1::text[], $2::text[], $3::text[]) u (uri, post, rev)
+    JOIN {schema}.post p ON p.uri = u.uri
+    JOIN {schema}.post_embed_record e ON e."postUri" = p.uri AND e."embedUri" = u.post
+WHERE NOT EXISTS (SELECT 1 FROM {schema}.quote q WHERE q.uri = u.uri)
+    AND NOT EXISTS (
+        SELECT 1 FROM {schema}.record s WHERE s.uri = u.post AND s.json = '' AND s.rev COLLATE "C" > u.rev COLLATE "C"
+    )
+ON CONFLICT DO NOTHING
+RETURNING uri, cid, subject, "subjectCid", "createdAt", "indexedAt"
+
 -- name: delete_notifications
 DELETE FROM {schema}.notification WHERE "recordUri" = ANY($1::text[])
 

@@ -154,6 +154,8 @@ class Writer:
             rows.sort(key=lambda row: [str(row[at]) for at in order])
             await self._exactly(self.statements.insert(table), rows, table.name, "insert")
             self.deltas.inserted(table, rows)
+        if table is FEED_ITEM or table is QUOTE:
+            await self._restore(table)
 
     async def _hanging(self, statement: str, table: Table) -> Sequence[Any]:
         """Delete rows of records, and those that posts which were deleted leave behind (DIV-18)."""
@@ -168,6 +170,22 @@ class Writer:
         gone = await self.connection.fetch(self.statements[statement], own, list(posts), list(posts.values()))
         self._note(table.name, "delete", len(gone))
         return gone
+
+    async def _restore(self, table: Table) -> None:
+        """What a renewed record has on its post, where a deletion that is older now took it away (DIV-18)."""
+        world, rows = self.world, []
+        for uri, (version, post, indexed_at) in sorted(world.renewed.items()):
+            if world.is_live(uri) and (table is QUOTE) is (aturi.parse(uri).collection == POST_COLLECTION):
+                row = (uri, post, world.records[uri].rev)
+                more = (version.cid, version.creator, version.created_at, indexed_at)
+                rows.append(row if table is QUOTE else row + more)
+        if not rows:
+            return
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        if table is FEED_ITEM:
+            await self.connection.execute(self.statements["restore_feed_items"], *columns)
+        else:
+            self.deltas.inserted(table, await self.connection.fetch(self.statements["restore_quotes"], *columns))
 
     async def _lock_and_flag_posts(self) -> None:
         flagged = {

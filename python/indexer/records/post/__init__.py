@@ -122,6 +122,7 @@ RECORD = RecordType(
     depart=depart,
     notices=notices,
     retract="always",
+    hangs_on=quoted_post,
     is_hung_on=True,
 )
 

@@ -1,0 +1,18 @@
+"""The state machine notices bugs that were planted on purpose."""
+
+import pytest
+
+from tests.convergence.mutants import MUTANTS, Mutant, noticed
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "_"))
+def test_planted_bug_is_noticed(convergence_database: str, mutant: Mutant) -> None:
+    assert noticed(mutant, convergence_database) is not None
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_nothing_is_noticed_where_nothing_is_planted(convergence_database: str) -> None:
+    assert noticed(None, convergence_database) is None
