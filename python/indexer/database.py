@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,23 @@ async def open_pool(url: str, consumer: str, least: int, most: int, statement_ca
         reset=_no_reset,
         server_settings={"application_name": application},
     )
+
+
+ROLLBACK_S = 5
+
+
+@asynccontextmanager
+async def rolled_back_on_error(connection: Connection) -> AsyncIterator[None]:
+    """Roll the open transaction back when the block fails. A connection that cannot even do that is given up."""
+    try:
+        yield
+    except BaseException:
+        try:
+            await asyncio.wait_for(connection.execute("ROLLBACK"), ROLLBACK_S)
+        except Exception:
+            with suppress(Exception):
+                connection.terminate()
+        raise
 
 
 class Turns:

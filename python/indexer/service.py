@@ -173,19 +173,31 @@ async def _until_done(
         asyncio.create_task(beside.lease.keep(), name="lease"),
         asyncio.create_task(_samples(settings, lanes, beside), name="samples"),
     }
-    recounts = settings.aggregates == "recount"
+    recounts, lanes_ended = settings.aggregates == "recount", asyncio.Event()
     if recounts:
-        aside.add(asyncio.create_task(beside.recounter.run(), name="recount"))
+        recount = _recount(beside.recounter, lanes_ended, drain=settings.drain)
+        aside.add(counting := asyncio.create_task(recount, name="recount"))
     hurried = asyncio.create_task(_too_late(stop, hurry, settings.grace_s), name="grace")
     try:
         code = await _watch(settings, lanes, running, aside, hurried, stop)
+        lanes_ended.set()
         if recounts and code == ExitCode.DONE:
-            await beside.recounter.drain()
+            await asyncio.wait({counting, hurried}, return_when=asyncio.FIRST_COMPLETED)
+            if not counting.done():
+                return ExitCode.STOPPED_EARLY
+            counting.result()
         return code
     finally:
         for task in (*running, *aside, hurried):
             task.cancel()
         await asyncio.gather(*running, *aside, hurried, return_exceptions=True)
+
+
+async def _recount(recounter: Recounter, lanes_ended: asyncio.Event, *, drain: bool) -> None:
+    """Count while the lanes run; with `drain` also what they left. Otherwise marks wait for the next start."""
+    await recounter.run(lanes_ended)
+    if drain:
+        await recounter.finish()
 
 
 async def _watch(

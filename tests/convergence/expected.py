@@ -62,15 +62,8 @@ class Expected:
     """Rows that may be there or not: what hangs on posts that were deleted and created again."""
     times: dict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By URI and CID: the times under which that version came."""
-    revs: dict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """The same of its revs; the CID of a deletion is empty."""
     reborn: set[str] = field(default_factory=set)
     """Records that were deleted and created again."""
-    renewed_past: set[str] = field(default_factory=set)
-    """Reposts and quoting posts that are older than a deletion of their post, and were renewed to be newer.
-
-    Whether what hangs on the post is there again then is not settled: see `test_renewals.py`.
-    """
 
 
 def expected(events: Iterable[Event]) -> Expected:
@@ -86,7 +79,6 @@ def expected(events: Iterable[Event]) -> Expected:
         rank = (event.rev or "", event.kind == "delete", cid)
         versions[event.uri].add(cid)
         found.times[event.uri, cid].add(event.time)
-        found.revs[event.uri, cid].add(event.rev or "")
         before = winners.get(event.uri)
         if before is None or before.rank < rank:
             winners[event.uri] = Winner(rank, event, event.time)
@@ -150,11 +142,7 @@ def _hangs(
 ) -> None:
     """What hangs on a post is there unless the post was deleted after it (DIV-18)."""
     post = winners.get(subject)
-    came = min(found.revs[uri, winner.event.cid or ""])
-    if any(came < deleted <= winner.rev for deleted in found.revs[subject, ""]):
-        found.renewed_past.add(uri)
-        found.may_be[table].add((uri,))
-    elif subject in found.reborn:
+    if subject in found.reborn:
         found.may_be[table].add((uri,))
     elif post is None or post.is_live or not post.rev > winner.rev:
         found.rows[table][uri,] = row

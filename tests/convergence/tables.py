@@ -45,10 +45,6 @@ def in_order(tables: Tables, known: Expected) -> Shape:
     """Everything but the wall clock and serial numbers: for runs in stream order."""
 
     def bound(table: str, row: Row) -> Row | None:
-        if table in ("quote", "feed_item") and row["uri"] in known.renewed_past:
-            return None
-        if table == "post_agg" and known.renewed_past:
-            return {**row, "quoteCount": None}
         if table == "post" and "invalidReplyRoot" not in known.rows["post"].get((row["uri"],), {}):
             return {**row, "invalidReplyRoot": None}  # the parent may have come and gone within one batch
         return row
@@ -64,7 +60,7 @@ def in_any_order(tables: Tables, known: Expected) -> Shape:
             return None  # the aggregates follow from rows that do: `broken` counts them
         subject = {"quote": "subject", "feed_item": "postUri"}.get(table)
         hangs = subject and row.get("type") != "post"
-        if hangs and (row[subject or ""] in known.reborn or row["uri"] in known.renewed_past):
+        if hangs and row[subject or ""] in known.reborn:
             return None
         row = {name: value for name, value in row.items() if name not in _ORDER_BOUND and name != "commitCid"}
         if table == "record" and row["json"] == "":

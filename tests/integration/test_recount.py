@@ -158,7 +158,7 @@ async def test_one_that_is_cancelled_keeps_the_marks(database: str) -> None:
         await other.execute("INSERT INTO post_agg (uri) VALUES ($1)", P)
         await blocker.execute("BEGIN")
         await blocker.execute("SELECT 1 FROM post_agg FOR UPDATE")
-        work = asyncio.create_task(recounter.run())
+        work = asyncio.create_task(recounter.run(asyncio.Event()))
         await until(lambda: waiting(other))
         work.cancel()
         with suppress(asyncio.CancelledError):
@@ -178,14 +178,14 @@ async def test_one_that_counts_already_is_waited_for(database: str, counter: str
         await until(lambda: waiting(other))
         free = "SELECT pg_try_advisory_xact_lock($1)"
         assert not await other.fetchval(free, lock_id(name, A, "wait")), "who comes third need not wait"
-        assert await other.fetchval("SELECT count(*) FROM profile_agg") == 0
+        assert await other.fetchval(f'SELECT coalesce(sum("{counter}"), 0) FROM profile_agg') == 0
         await foreign.execute("COMMIT")
         await work
         assert await other.fetchval(f'SELECT "{counter}" FROM profile_agg WHERE did = $1', A) == 1
 
 
-async def test_where_somebody_waits_already_the_count_is_theirs(database: str) -> None:
-    """The protocol of the reference: who waits will count after us, so what it counts is what we would."""
+async def test_where_somebody_waits_already_the_mark_is_kept(database: str) -> None:
+    """The reference leaves the count to who waits; that one may be counting already, without what we wrote."""
     await fill(database, create(P, post()), create(post_uri(B, "p"), post()))
     async with AsyncExitStack() as stack:
         other = await stack.enter_async_context(session(database))
@@ -195,7 +195,13 @@ async def test_where_somebody_waits_already_the_count_is_theirs(database: str) -
         for which in ("run", "wait"):
             await foreign.execute(f"SELECT pg_advisory_xact_lock({lock_id('postCount', A, which)})")
         await recounter.drain()
-        assert [tuple(row) for row in await other.fetch('SELECT did, "postsCount" FROM profile_agg')] == [(B, 1)]
+        counts = 'SELECT did, "postsCount" FROM profile_agg ORDER BY did'
+        assert [tuple(row) for row in await other.fetch(counts)] == [(B, 1)]
+        assert await marks(other) == {("postsCount", A): 1}
+        await foreign.execute("COMMIT")
+        await recounter.drain()
+        assert [tuple(row) for row in await other.fetch(counts)] == [(A, 1), (B, 1)]
+        assert not await marks(other)
 
 
 async def test_counts_are_exact_while_others_write(database: str) -> None:
@@ -225,18 +231,30 @@ async def turn(recounter: Recounter) -> None:
         await asyncio.sleep(0)
 
 
+class Slow(Statements):
+    """Takes its locks one by one, with a pause after each, as a server that has much to do."""
+
+    def __getitem__(self, name: str) -> str:
+        text = super().__getitem__(name)
+        return f"{text} AND pg_sleep(0.02) IS NOT NULL" if name == "try_locks" else text
+
+
 async def test_two_that_count_the_same_accounts_never_wait_in_a_circle(database: str) -> None:
-    """Each holds `run` of some accounts, and waits for others: in one order, or both wait for ever (40P01)."""
-    accounts = sorted((f"did:plc:{n}" for n in range(300)), reverse=True)
-    insert = "INSERT INTO indexer.dirty_count (counter, key) SELECT 'postsCount', unnest($1::text[])"
+    accounts = [f"did:plc:{n:03}" for n in range(40)]
     async with AsyncExitStack() as stack:
         other = await stack.enter_async_context(session(database))
-        recounters = [(await stack.enter_async_context(recounting(database, f"recount{n}")))[0] for n in range(2)]
-        for _ in range(20):
-            for order in (accounts, accounts[::-1]) * 2:
-                await other.execute(insert, order)
-            await asyncio.gather(*(recounter.drain() for recounter in recounters))
-        assert await other.fetchval("SELECT count(*) FROM indexer.dirty_count") == 0
+        slow_pool = await open_pool(database, "slow", 1, 1, None)
+        stack.push_async_callback(slow_pool.close)
+        quick, _ = await stack.enter_async_context(recounting(database))
+        insert = "INSERT INTO indexer.dirty_count (counter, key) SELECT 'postsCount', unnest($1::text[])"
+        await other.execute(insert, accounts)
+        first = asyncio.create_task(Recounter(slow_pool, Slow("public")).portion())
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        await until(lambda: other.fetchval(held))
+        await other.execute(insert, accounts)
+        # the second overtakes the first in the middle of its locks
+        counted = await asyncio.gather(first, quick.portion())
+        assert list(counted) == [len(accounts)] * 2
 
 
 @pytest.mark.timeout(120)
@@ -250,3 +268,29 @@ def test_drain_ends_when_everything_is_counted(database: str, redis_url: str, tm
     status, said = library.compare(database, case)
     assert status == 0, said
     assert "differing rows 0 ; broken invariants 0" in said
+
+
+@pytest.mark.timeout(120)
+def test_drain_waits_for_what_is_being_counted(database: str, redis_url: str, tmp_path: Path) -> None:
+    """The lanes end while a count waits for somebody's lock: it is finished, not given up."""
+    asyncio.run(fill(database, *likes(2)))
+    environment = {"INDEXER_AGGREGATES": "recount"}
+
+    async def drained_behind_a_lock() -> tuple[int, int]:
+        async with session(database) as blocker, session(database) as other:
+            await other.execute("INSERT INTO post_agg (uri) VALUES ($1)", P)
+            await blocker.execute("BEGIN")
+            await blocker.execute("SELECT 1 FROM post_agg FOR UPDATE")
+            with running(database, redis_url, tmp_path, "--drain", environment=environment) as daemon:
+                await until(lambda: waiting(other))
+                # it may end now, and must not; that it does not can only be seen for a while
+                for _ in range(300):
+                    if daemon.process.poll() is not None:
+                        break
+                    await asyncio.sleep(0.01)
+                await blocker.execute("ROLLBACK")
+                assert await asyncio.to_thread(daemon.wait) == 0, daemon.output
+            counted = await other.fetchval('SELECT "likeCount" FROM post_agg WHERE uri = $1', P)
+            return counted, await other.fetchval("SELECT count(*) FROM indexer.dirty_count")
+
+    assert asyncio.run(drained_behind_a_lock()) == (2, 0)

@@ -9,8 +9,6 @@ from indexer.sink import commit
 from tests.integration.writing import GENERATED, snapshot, writing, wrong_counters
 from tests.oracle import library
 
-CASES = ["real-scenarios", "real-repos", "mixed-5k-hostile"]
-
 
 @pytest.fixture(autouse=True)
 def _still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,8 +17,9 @@ def _still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("notifications", ["live", "all"])
+@pytest.mark.parametrize(
+    ("case", "notifications"), [("real-scenarios", "live"), ("real-repos", "all"), ("mixed-5k-hostile", "all")]
+)
 async def test_feeding_a_stream_twice_changes_nothing(database: str, case: str, notifications: Notifications) -> None:
     payloads = library.messages(case)
     async with writing(database, notifications=notifications, stream=library.stream(case)) as sink:

@@ -43,6 +43,7 @@ def test_sqlstate_decides(sqlstate: str, kind: FaultClass) -> None:
         (TimeoutError(), "outage"),
         (EOFError(), "outage"),
         (asyncpg.InterfaceError("the connection is closed"), "outage"),
+        (asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"), "outage"),
         (asyncpg.ConnectionDoesNotExistError("closed in the middle of operation"), "outage"),
         (KeyError("x"), "programming"),
         (TypeError("40001"), "programming"),

@@ -5,14 +5,14 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
 
 from indexer._native import Event
-from indexer.database import Connection, Pool, Turns
+from indexer.database import Connection, Pool, Turns, rolled_back_on_error
 from indexer.fold import Folded, fold
 from indexer.notifications import Notifications
 from indexer.sink.counts import Aggregates
@@ -138,15 +138,11 @@ class Sink:
         async with self._connection() as connection:
             while True:
                 try:
-                    folded, writer = await self._once(connection, events, letters, also, outcome, careful=careful)
+                    async with rolled_back_on_error(connection):
+                        folded, writer = await self._once(connection, events, letters, also, outcome, careful=careful)
                     break
                 except WidenError as more:
-                    await connection.execute("ROLLBACK")
                     also |= more.uris
-                except BaseException:
-                    with suppress(Exception):
-                        await asyncio.wait_for(connection.execute("ROLLBACK"), 5)
-                    raise
         outcome.transactions += 1
         outcome.rows.update(writer.rows)
         fates = Counter(folded.fates)
@@ -184,14 +180,9 @@ class Sink:
         tries = 0
         while True:
             try:
-                async with self._connection() as connection:
-                    try:
-                        outcome.derived += await derive_again(connection, self._statements, keys, self._aggregates)
-                        return
-                    except BaseException:
-                        with suppress(Exception):
-                            await asyncio.wait_for(connection.execute("ROLLBACK"), 5)
-                        raise
+                async with self._connection() as connection, rolled_back_on_error(connection):
+                    outcome.derived += await derive_again(connection, self._statements, keys, self._aggregates)
+                    return
             except Exception as error:
                 kind = fault_class(error)
                 outcome.retries[kind] += 1

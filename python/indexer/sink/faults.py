@@ -19,6 +19,16 @@ _CONTENTION = ("40", "55P03", "55006", "57014")
 _DATA = ("22", "23", "44", "54")
 
 
+_LOST = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver lost its place: a server that ends says so between two answers
+    OSError,
+    TimeoutError,
+    EOFError,
+)
+"""Errors of a connection, without a SQLSTATE."""
+
+
 class MovedError(Exception):
     """A neighbour changed a row between our reading and our writing."""
 
@@ -34,7 +44,7 @@ def fault_class(error: BaseException) -> FaultClass:
         if sqlstate.startswith(_DATA):
             return "data"
         return "outage" if sqlstate.startswith(_OUTAGE) else "programming"
-    if isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | EOFError):
+    if isinstance(error, _LOST):
         return "outage"
     return "programming"
 

@@ -281,8 +281,21 @@ DELETE FROM indexer.dirty_count WHERE id IN (
 -- Locks until the end of the transaction, where nobody has them; the positions of those that were free.
 SELECT position FROM unnest($1::bigint[]) WITH ORDINALITY l (id, position) WHERE pg_try_advisory_xact_lock(l.id)
 
--- name: wait_for_locks
-SELECT count(pg_advisory_xact_lock(l.id)) FROM unnest($1::bigint[]) l (id)
+-- name: wait_for_lock
+SELECT pg_advisory_xact_lock($1::bigint)
+
+-- name: take_marks
+-- The marks of one counter that nobody else is working on.
+DELETE FROM indexer.dirty_count WHERE id IN (
+    SELECT id FROM indexer.dirty_count WHERE counter = $1 AND key = $2 FOR UPDATE SKIP LOCKED
+)
+
+-- name: newest_mark
+SELECT max(id) FROM indexer.dirty_count
+
+-- name: is_marked
+-- Whether a mark up to this one is left; those that somebody is counting just now are.
+SELECT EXISTS (SELECT 1 FROM indexer.dirty_count WHERE id <= $1)
 
 -- name: add_post_aggregates
 INSERT INTO {schema}.post_agg (uri) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING

@@ -6,12 +6,13 @@ advisory locks; so do we, with the same ids (records.md 8).
 """
 
 import asyncio
-from collections import defaultdict
-from contextlib import suppress
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from indexer.database import Connection, Pool
+from indexer.database import Connection, Pool, rolled_back_on_error
 from indexer.murmur import murmur3_32
 from indexer.sink.faults import fault_class
 from indexer.sink.statements import Statements
@@ -22,6 +23,8 @@ PORTION = 1_000
 """Marks per transaction: each guarded key takes a slot of the server's lock table, which has 6,400 by default."""
 WINDOW_S = 1.0
 """Between two rounds: marks of popular posts gather meanwhile."""
+RETRY_S = 0.1
+"""Between two looks at what is in somebody else's hands, at the end."""
 
 _OF_POSTS = ("likeCount", "repostCount", "replyCount", "quoteCount")
 _GUARDED = {"postsCount": "postCount", "followsCount": "followsCount"}
@@ -35,16 +38,26 @@ class Recounter:
         self._pool = pool
         self._statements = statements
 
-    async def run(self) -> None:
-        """Count until cancelled."""
-        while True:
+    async def run(self, stop: asyncio.Event) -> None:
+        """Count until `stop` is set; what is in hand then is finished."""
+        while not stop.is_set():
+            await self._round(self.drain)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), WINDOW_S)
+
+    async def finish(self) -> None:
+        """Count until everything that is marked now is counted, by us or by somebody else."""
+        newest: int | None = None
+        left = True
+        while left:
+            await self._round(self.drain)
             try:
-                await self.drain()
+                newest = newest or await self._pool.fetchval(self._statements["newest_mark"])
+                left = newest is not None and await self._pool.fetchval(self._statements["is_marked"], newest)
             except Exception as error:
-                if fault_class(error) == "programming":
-                    raise
-                log.warning("recount_failed", error=error)
-            await asyncio.sleep(WINDOW_S)
+                self._forgive(error)
+            if left:
+                await asyncio.sleep(RETRY_S)
 
     async def drain(self) -> None:
         """Count until nothing is marked, or what is marked is in somebody else's hands."""
@@ -52,26 +65,40 @@ class Recounter:
             pass
 
     async def portion(self) -> int:
-        """Count once for a portion of the marks; returns how many these were."""
-        async with self._pool.acquire() as connection:
-            try:
-                await connection.execute(self._statements["begin"])
-                marks = await connection.fetch(self._statements["take_dirty"], PORTION)
-                keys: defaultdict[str, set[str]] = defaultdict(set)
-                for counter, key in marks:
-                    keys[counter].add(key)
-                await self._count(connection, keys)
-                await connection.execute("COMMIT")
-            except BaseException:
-                with suppress(Exception):
-                    await asyncio.wait_for(connection.execute("ROLLBACK"), 5)
-                raise
-        return len(marks)
+        """Count once for a portion of the marks; returns how many of these are dealt with."""
+        async with self._transaction() as connection:
+            marks = await connection.fetch(self._statements["take_dirty"], PORTION)
+            keys: defaultdict[str, set[str]] = defaultdict(set)
+            for counter, key in marks:
+                keys[counter].add(key)
+            busy: list[tuple[str, str]] = []
+            for counter in _GUARDED.keys() & keys.keys():
+                free = await self._try(connection, counter, sorted(keys[counter]), "run")
+                busy += [(counter, key) for key in sorted(keys[counter] - free)]
+                keys[counter] = free
+            if busy:
+                columns = [list(column) for column in zip(*busy, strict=True)]
+                await connection.execute(self._statements["mark_dirty"], *columns)
+            await self._count(connection, keys)
+        waited = [await self._after_the_other(counter, key) for counter, key in busy]
+        left = Counter(key for key, done in zip(busy, waited, strict=True) if not done)
+        return len(marks) - sum(1 for counter, key in marks if (counter, key) in left)
+
+    async def _after_the_other(self, counter: str, key: str) -> bool:
+        """Count a key that a foreign indexer counts just now: it may have missed the change (records.md 8).
+
+        In a transaction of its own that holds nothing else, so that two that wait never wait in a circle. False where
+        somebody waits already: the mark stays, because that one may have begun to count in the meantime.
+        """
+        async with self._transaction() as connection:
+            if not await self._try(connection, counter, [key], "wait"):
+                return False
+            await connection.fetchval(self._statements["wait_for_lock"], _lock(counter, key, "run"))
+            await connection.execute(self._statements["take_marks"], counter, key)
+            await self._count(connection, {counter: {key}})
+        return True
 
     async def _count(self, connection: Connection, keys: dict[str, set[str]]) -> None:
-        for counter, name in _GUARDED.items():
-            if counter in keys:
-                keys[counter] = await self._guarded(connection, name, sorted(keys[counter]))
         for aggregate, is_here in (("post", True), ("profile", False)):
             mine = {c: sorted(k) for c, k in sorted(keys.items()) if (c in _OF_POSTS) is is_here and k}
             rows = sorted(set().union(*mine.values()))
@@ -81,21 +108,35 @@ class Recounter:
             for counter, subjects in mine.items():
                 await connection.execute(self._statements[f"recount_{counter}"], subjects)
 
-    async def _guarded(self, connection: Connection, name: str, keys: list[str]) -> set[str]:
-        """Those of `keys` that are ours to count. Where somebody waits already, they will count after us."""
-        free = await self._try(connection, name, keys, "run")
-        taken = [key for key in keys if key not in free]
-        ours = await self._try(connection, name, taken, "wait")
-        if ours:
-            locks = [lock_id(name, key, "run") for key in sorted(ours)]
-            await connection.fetchval(self._statements["wait_for_locks"], locks)
-        return free | ours
-
-    async def _try(self, connection: Connection, name: str, keys: list[str], which: str) -> set[str]:
+    async def _try(self, connection: Connection, counter: str, keys: list[str], which: str) -> set[str]:
+        """Those of `keys` whose lock was free; it is ours until the end of the transaction."""
         if not keys:
             return set()
-        locks = [lock_id(name, key, which) for key in keys]
+        locks = [_lock(counter, key, which) for key in keys]
         return {keys[row[0] - 1] for row in await connection.fetch(self._statements["try_locks"], locks)}
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        async with self._pool.acquire() as connection, rolled_back_on_error(connection):
+            await connection.execute(self._statements["begin"])
+            yield connection
+            await connection.execute("COMMIT")
+
+    async def _round(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:
+            self._forgive(error)
+
+    def _forgive(self, error: Exception) -> None:
+        """What fails is tried again, but for our own faults."""
+        if fault_class(error) == "programming":
+            raise error
+        log.warning("recount_failed", error=error)
+
+
+def _lock(counter: str, did: str, which: str) -> int:
+    return lock_id(_GUARDED[counter], did, which)
 
 
 def lock_id(name: str, did: str, which: str) -> int:
