@@ -127,6 +127,14 @@ def decode_records(items: Sequence[tuple[str, str]], /) -> list[Record | None]:
     `{"$type": "blob", "ref": {"$link": cid}, "mimeType": ..., "size": ...}` or `{"cid": cid, "mimeType": ...}`.
     """
 
+def encode_copy(rows: Sequence[tuple[object, ...]], types: Sequence[str], /) -> bytes:
+    """Rows as PostgreSQL's COPY reads them in binary, header and trailer included; order kept.
+
+    `types` names one of `text`, `jsonb` (its text) and `boolean` per value of a row, or `""` for one that is left out;
+    None is NULL. TypeError for a value of another type; ValueError for a row of another length, an unknown type or a
+    lone surrogate.
+    """
+
 def normalize_timestamps(texts: Sequence[str], /) -> list[str | None]:
     """`createdAt` texts in the form of the columns, `YYYY-MM-DDTHH:mm:ss.sssZ`; same length and order.
 

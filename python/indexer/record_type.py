@@ -83,8 +83,6 @@ class Table:
     columns: dict[str, str]
     owner: str = "uri"
     order: Key = ("uri",)
-    computed: tuple[tuple[str, str], ...] = ()
-    """Columns that the database fills in: name and SQL over the inserted row `u`."""
     counters: tuple[Counter, ...] = ()
 
     def index(self, column: str) -> int:
@@ -98,7 +96,7 @@ DATES = {"createdAt": TEXT, "indexedAt": TEXT}
 
 
 class Notice(NamedTuple):
-    """A row of `notification`. Its sortAt is the lesser of the two times, as the database compares texts.
+    """A row of `notification`, but for the last field.
 
     `thread` is the root of the thread of `subject` where this batch knows it better than the database does: a URI, ''
     where no such post exists, None where the database is to be asked (records.md 2.5, thread mutes).
@@ -111,7 +109,6 @@ class Notice(NamedTuple):
     reason: str
     subject: str | None
     sort_at: str
-    or_sort_at: str | None = None
     thread: str | None = None
 
 
@@ -168,6 +165,11 @@ def common(version: Version) -> tuple[object, object, object]:
 def dates(version: Version) -> tuple[object, object]:
     """The values of `DATES`: createdAt normalized, the event's time verbatim."""
     return version.created_at, version.time
+
+
+def sort_at(created_at: str | None, time: str) -> str:
+    """The lesser of two times as texts, byte by byte: what the database generates where it generates sortAt."""
+    return min(created_at or time, time)
 
 
 def blob_cid(value: dict[str, Any] | None) -> str | None:

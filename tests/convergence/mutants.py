@@ -132,8 +132,11 @@ MUTANTS = (
     Mutant(
         "rows that a neighbour wrote first are counted all the same (MovedError ignored)",
         "sink/writer.py",
-        '            raise MovedError(f"{table}: {done} instead of {len(rows)} rows")\n',
-        "            pass\n",
+        '            await self._exactly(self.statements.insert(table), rows, table.name, "insert")\n            return\n',
+        "            if rows:\n"
+        "                columns = (list(column) for column in zip(*rows, strict=True))\n"
+        "                await self.connection.execute(self.statements.insert(table), *columns)\n"
+        "            return\n",
     ),
     Mutant(
         "notifications of a deleted record stay",
@@ -143,9 +146,9 @@ MUTANTS = (
     ),
     Mutant(
         "an update of a post forgets its gates",
-        "records/post/__init__.py",
-        """        ("hasThreadGate", '(SELECT true FROM {schema}.thread_gate g WHERE g."postUri" = u.uri)'),\n""",
-        "",
+        "sink/writer.py",
+        "        if gated or (rows and table is POST):",
+        "        if gated:",
     ),
     Mutant(
         "what hangs on a deleted post stays",

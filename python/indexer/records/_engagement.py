@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from indexer import aturi
-from indexer.record_type import Notice, Row, Version, common, dates
+from indexer.record_type import Notice, Row, Version, common, dates, sort_at
 
 if TYPE_CHECKING:
     from indexer.world import World
@@ -46,7 +46,6 @@ def _notice(version: Version, world: "World", recipient: str, reason: str, about
         version.creator,
         reason,
         subject,
-        version.time,
-        version.created_at,
+        sort_at(version.created_at, version.time),
         world.thread_of(subject),
     )

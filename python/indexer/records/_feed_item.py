@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from indexer.record_type import TEXT, Row, Table, Version
+from indexer.record_type import TEXT, Row, Table, Version, sort_at
 
 FEED_ITEM = Table(
     "feed_item",
@@ -11,6 +11,5 @@ FEED_ITEM = Table(
 
 
 def feed_item(version: Version, kind: Literal["post", "repost"], post_uri: str) -> Row:
-    """SortAt is written here, not generated: the lesser of createdAt and the event's time, as texts."""
-    sort_at = min(version.created_at or version.time, version.time)
-    return version.uri, version.cid, kind, post_uri, version.creator, sort_at
+    """SortAt is written here, not generated."""
+    return version.uri, version.cid, kind, post_uri, version.creator, sort_at(version.created_at, version.time)

@@ -16,6 +16,7 @@ from indexer.record_type import (
     Version,
     common,
     dates,
+    sort_at,
 )
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ def notices(version: Version, _world: "World") -> Iterable[Notice]:
         version.creator,
         "follow",
         None,
-        version.time,
-        version.created_at,
+        sort_at(version.created_at, version.time),
     )
 
 

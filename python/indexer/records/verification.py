@@ -3,7 +3,20 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.record_type import COMMON, DATES, TEXT, Key, Notice, RecordType, Row, Table, Version, common, dates
+from indexer.record_type import (
+    COMMON,
+    DATES,
+    TEXT,
+    Key,
+    Notice,
+    RecordType,
+    Row,
+    Table,
+    Version,
+    common,
+    dates,
+    sort_at,
+)
 
 if TYPE_CHECKING:
     from indexer.world import World
@@ -35,8 +48,7 @@ def notices(version: Version, _world: "World") -> Iterable[Notice]:
         version.creator,
         "verified",
         None,
-        version.time,
-        version.created_at,
+        sort_at(version.created_at, version.time),
     )
 
 

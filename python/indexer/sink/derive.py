@@ -70,7 +70,7 @@ async def derive_again(
         found.setdefault(what, set()).add(uri)
     if "gate" in found:
         await connection.execute(statements["lock_posts"], sorted(found["gate"]))
-        await connection.execute(statements["flag_gates"], sorted(found["gate"]))
+        await connection.execute(statements["flag_gates"], sorted(found["gate"]), [])
     if "feed_item" in found:
         await connection.execute(statements["drop_outlived_feed_items"], sorted(found["feed_item"]))
     if "quote" in found:

@@ -54,11 +54,6 @@ WITH RECURSIVE below (uri, depth) AS (
 SELECT p.uri, p."replyParent", p.cid, p."createdAt", p."indexedAt"
 FROM (SELECT DISTINCT uri FROM below) b JOIN {schema}.post p ON p.uri = b.uri
 
--- name: insert_records
-INSERT INTO {schema}.record (uri, cid, did, json, rev, "indexedAt")
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-ON CONFLICT DO NOTHING
-
 -- name: update_records
 -- NULL json leaves the text as it is: the same version came again.
 UPDATE {schema}.record r SET cid = u.cid, json = coalesce(u.json, r.json), rev = u.rev, "indexedAt" = u."indexedAt"
@@ -79,7 +74,8 @@ SET cid = excluded.cid, "duplicateOf" = excluded."duplicateOf", "indexedAt" = ex
 SELECT 1 FROM {schema}.post WHERE uri = ANY($1::text[]) ORDER BY uri FOR UPDATE
 
 -- name: flag_gates
--- hasThreadGate and hasPostGate follow the gates' rows (DIV-11). NULL and false mean the same.
+-- hasThreadGate and hasPostGate follow the gates' rows (DIV-11): of $1 posts of gates that came or went, and of $2 posts
+-- that are new (DIV-14). NULL and false mean the same.
 UPDATE {schema}.post p SET "hasThreadGate" = g.thread, "hasPostGate" = g.post
 FROM (
     SELECT p.uri,
@@ -87,7 +83,11 @@ FROM (
              WHEN p."hasThreadGate" THEN false ELSE p."hasThreadGate" END AS thread,
         CASE WHEN EXISTS (SELECT 1 FROM {schema}.post_gate t WHERE t."postUri" = p.uri) THEN true
              WHEN p."hasPostGate" THEN false ELSE p."hasPostGate" END AS post
-    FROM {schema}.post p WHERE p.uri = ANY($1::text[])
+    FROM {schema}.post p WHERE p.uri IN (
+        SELECT unnest($1::text[])
+        UNION SELECT "postUri" FROM {schema}.thread_gate WHERE "postUri" = ANY($2::text[])
+        UNION SELECT "postUri" FROM {schema}.post_gate WHERE "postUri" = ANY($2::text[])
+    )
 ) g
 WHERE p.uri = g.uri
     AND (p."hasThreadGate" IS DISTINCT FROM g.thread OR p."hasPostGate" IS DISTINCT FROM g.post)
@@ -149,19 +149,13 @@ RETURNING uri, cid, subject, "subjectCid", "createdAt", "indexedAt"
 -- name: delete_notifications
 DELETE FROM {schema}.notification WHERE "recordUri" = ANY($1::text[])
 
--- name: insert_notifications
--- Who muted the thread of the subject is not told (records.md 2.5).
-INSERT INTO {schema}.notification (did, "recordUri", "recordCid", author, reason, "reasonSubject", "sortAt")
-SELECT n.did, n.record, n.cid, n.author, n.reason, n.subject, least(n.at, n.or_at)
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
-    WITH ORDINALITY n (did, record, cid, author, reason, subject, at, or_at, thread, position)
-WHERE n.subject IS NULL OR n.subject LIKE 'did:%' OR NOT EXISTS (
-    SELECT 1 FROM {schema}.thread_mute m
-    WHERE m."mutedByDid" = n.did AND m."rootUri" = coalesce(
-        n.thread, (SELECT coalesce(p."replyRoot", p.uri) FROM {schema}.post p WHERE p.uri = n.subject)
-    )
+-- name: thread_mutes
+-- Who muted the threads of $1 subjects (records.md 2.5): position and DID. $2 is the root where the batch knows it.
+SELECT n.position, m."mutedByDid"
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY n (subject, thread, position)
+JOIN {schema}.thread_mute m ON m."rootUri" = coalesce(
+    n.thread, (SELECT coalesce(p."replyRoot", p.uri) FROM {schema}.post p WHERE p.uri = n.subject)
 )
-ORDER BY n.position
 
 -- name: upsert_commits
 INSERT INTO {schema}.actor_sync AS a (did, "commitCid", "repoRev")

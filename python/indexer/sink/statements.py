@@ -4,6 +4,7 @@ from collections.abc import Collection
 from importlib.resources import files
 
 from indexer.record_type import Key, Table
+from indexer.values import quoted
 
 STATEMENT_TIMEOUT_MS = 60_000
 """No statement runs longer. The longest honest one removes the reposts' feed items of a post that many reposted."""
@@ -19,7 +20,8 @@ class Statements:
     def __init__(self, schema: str, absent: Collection[tuple[str, str]] = ()) -> None:
         """`absent` names tables and columns of them that this database does not have (`Findings.absent`)."""
         self._absent = frozenset(absent)
-        self.schema = '"' + schema.replace('"', '""') + '"'
+        self.schema_name = schema
+        self.schema = quoted(schema)
         text = files("indexer.sink").joinpath("queries.sql").read_text(encoding="utf-8")
         self._named = {
             name: self._fill(body) for name, _, body in (part.partition("\n") for part in text.split("-- name: ")[1:])
@@ -39,6 +41,10 @@ class Statements:
     def __getitem__(self, name: str) -> str:
         return self._named[name]
 
+    def written(self, table: Table) -> dict[str, str]:
+        """The columns of a table that this database has, with their types."""
+        return {name: kind for name, kind in table.columns.items() if (table.name, name) not in self._absent}
+
     def insert(self, table: Table) -> str:
         """Insert rows given as one array per column; a row that collides with another is left out."""
         known = self._inserts.get(table.name)
@@ -47,15 +53,12 @@ class Statements:
         return known
 
     def _insert(self, table: Table) -> str:
-        written = {name: kind for name, kind in table.columns.items() if (table.name, name) not in self._absent}
-        names = [f'"{name}"' for name in (*written, *(name for name, _ in table.computed))]
+        written = self.written(table)
         arrays = [f"${n}::{_SQL_TYPES[kind]}[]" for n, kind in enumerate(table.columns.values(), 1)]
         values = [f'u."{name}"' + ("::jsonb" if kind == "jsonb" else "") for name, kind in written.items()]
-        values += [sql.replace("{schema}", self.schema) for _, sql in table.computed]
-        columns = ", ".join(f'"{name}"' for name in table.columns)
         return (
-            f'INSERT INTO {self.schema}."{table.name}" ({", ".join(names)})\n'
-            f"SELECT {', '.join(values)} FROM unnest({', '.join(arrays)}) u ({columns})\n"
+            f'INSERT INTO {self.schema}."{table.name}" ({_list(tuple(written))})\n'
+            f"SELECT {', '.join(values)} FROM unnest({', '.join(arrays)}) u ({_list(tuple(table.columns))})\n"
             "ON CONFLICT DO NOTHING"
         )
 

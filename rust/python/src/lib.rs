@@ -1,6 +1,7 @@
 //! The module `indexer._native`: batches of bytes in, batches of values out. Its contract is `_native.pyi`.
 
 mod classes;
+mod copy;
 mod objects;
 mod values;
 
@@ -19,6 +20,7 @@ mod _native {
 
     #[pymodule_export]
     use crate::classes::{Event, Ignored as PyIgnored, Record, Reject};
+    use crate::copy::{self, Column};
     use crate::objects::Builder;
 
     #[pymodule_init]
@@ -96,6 +98,20 @@ mod _native {
             results.append(builder.record(body.as_ref())?)?;
         }
         Ok(results)
+    }
+
+    #[pyfunction]
+    #[pyo3(signature = (rows, types, /))]
+    fn encode_copy<'py>(
+        py: Python<'py>,
+        rows: Vec<Bound<'py, PyTuple>>,
+        types: Vec<String>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let columns: Vec<Column> = types
+            .iter()
+            .map(|name| Column::named(name))
+            .collect::<PyResult<_>>()?;
+        Ok(PyBytes::new(py, &copy::encode(&rows, &columns)?))
     }
 
     #[pyfunction]

@@ -32,11 +32,6 @@ POST = Table(
         "violatesEmbeddingRules": "boolean",
         **DATES,
     },
-    # a gate that came first, or that an update of the post found there (DIV-11, DIV-14)
-    computed=(
-        ("hasThreadGate", '(SELECT true FROM {schema}.thread_gate g WHERE g."postUri" = u.uri)'),
-        ("hasPostGate", '(SELECT true FROM {schema}.post_gate g WHERE g."postUri" = u.uri)'),
-    ),
     counters=(
         Counter("post_agg", "replyCount", by="replyParent", unless="violatesThreadGate"),
         Counter("profile_agg", "postsCount", by="creator"),

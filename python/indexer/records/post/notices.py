@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from indexer import aturi
-from indexer.record_type import Notice, Version
+from indexer.record_type import Notice, Version, sort_at
 from indexer.records.post.embeds import embedded_record
 from indexer.records.post.gates import thread_gate_of
 from indexer.world import Reply
@@ -60,8 +60,7 @@ def _replies(version: Version, world: "World") -> Iterator[Notice]:
                 aturi.authority(below.uri),
                 "reply",
                 uri,
-                below.indexed_at,
-                below.created_at,
+                sort_at(below.created_at, below.indexed_at),
                 world.thread_of(uri),
             )
 
@@ -110,7 +109,6 @@ def _notice(version: Version, recipient: str, reason: str, subject: str | None, 
         version.creator,
         reason,
         subject,
-        version.time,
-        version.created_at,
+        sort_at(version.created_at, version.time),
         thread,
     )
