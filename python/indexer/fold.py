@@ -64,6 +64,7 @@ def _apply(
             return "indexed"
         if record_type.is_hung_on:
             world.lives.setdefault(uri, []).append((position, rev))
+            world.drop_from(uri, rev)
         if old_cid != "":
             _remove(uri, old_cid, record_type, world, tells=tells)
         return "indexed"
@@ -108,7 +109,9 @@ def _renew(version: Version, rev: str, stored: Stored, record_type: RecordType, 
             stored.indexed_at, stored.changed = time, True
         return
     if record_type.hangs_on is not None and (post := record_type.hangs_on(version)) is not None:
-        world.renewed.setdefault(uri, (version, post, stored.indexed_at))
+        tombstone = world.records.get(post)
+        if tombstone is None or tombstone.cid != "" or tombstone.rev <= rev:
+            world.renewed.setdefault(uri, (version, post, stored.indexed_at))
     stored.rev, stored.indexed_at, stored.changed = rev, time, True
     if uri in world.group_of:
         group = world.group_of[uri]

@@ -134,7 +134,9 @@ class World:
         Position -1 is a deletion before this batch.
         """
         self.renewed: dict[str, tuple[Version, str, str]] = {}
-        """Records that came again under a newer rev and hang on a post: with that post, and their indexedAt before."""
+        """Records that came again under a newer rev and hang on a post once more, as far as this batch can tell: with
+        that post, and their indexedAt before.
+        """
         self.notices: dict[str, list[Notice]] = {}
         """By the URI of the record that they are about."""
         self.retracted: set[str] = set()
@@ -167,6 +169,11 @@ class World:
             return None
         known = self.posts.get(post)
         return "" if known is None else known.root or post
+
+    def drop_from(self, post: str, rev: str) -> None:
+        """The post was deleted: what came again before that, and is older, does not hang on it."""
+        for uri in [uri for uri, (_, on, _) in self.renewed.items() if on == post and self.records[uri].rev < rev]:
+            del self.renewed[uri]
 
     def outlived(self, uri: str, post: str) -> bool:
         """Whether `uri`, which hangs on `post`, is older than a deletion that it met in this batch (DIV-18).

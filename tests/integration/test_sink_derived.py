@@ -281,12 +281,52 @@ async def test_div_18_deletion_of_a_post_that_is_not_there_counts_in_the_batch_t
 @pytest.mark.parametrize("way", WAYS)
 async def test_div_18_renewed_record_hangs_on_by_its_new_rev(database: str, way: Any) -> None:
     """The same version under a rev newer than the deletion: by the rule on rows, quote and feed item are there."""
-    renewed = create(Q, post(embed=quote(P)), REVS[40], cid("q"), seq=-2)
+    renewed = create(Q, post(embed=quote(P)), REVS[40], cid("q"))
     found = await in_any_order(database, way, [DIED, QUOTED, renewed])
     assert found == [([plain(Q, "q")], [Q], [Q])] * 6
-    renewed = create(R, repost(P), REVS[40], cid("r"), seq=-2)
+    renewed = create(R, repost(P), REVS[40], cid("r"))
     found = await in_any_order(database, way, [DIED, REPOSTED, renewed])
     assert found == [([], [], [R])] * 6
+
+
+@pytest.mark.parametrize("first", ["deletion", "renewal"])
+async def test_div_18_deletion_and_renewal_that_miss_each_other(database: str, first: str) -> None:
+    """The deletion removes what the renewal still sees: whoever commits last finds it missing."""
+    renewed = [create(Q, post(embed=quote(P)), REVS[40], cid("q")), create(R, repost(P), REVS[40], cid("r"))]
+    parts = [[DIED], renewed] if first == "deletion" else [renewed, [DIED]]
+    async with writing(database) as sink:
+        await sink.feed([BORN, QUOTED, REPOSTED])
+        async with neighbour_of(sink) as other:
+            tasks = []
+            for n, part in enumerate(parts, 1):
+                batch = [(f"{n}-{place}", payload) for place, payload in enumerate(part)]
+                tasks.append(asyncio.create_task(sink.batch(batch)))
+                await until_waiting(other, n)
+            await other.execute("COMMIT")
+            await asyncio.gather(*tasks)
+        assert await sink.uris("quote") == [Q]
+        assert await sink.uris("feed_item") == [Q, R]
+        assert await sink.value('SELECT "quoteCount" FROM post_agg WHERE uri = $1', P) == 1
+        assert await broken(sink.pool, [P]) == {}
+
+
+@pytest.mark.parametrize(
+    "renewals",
+    [
+        [(8, "r"), (16, "r"), "again"],  # older than the deletion
+        [(8, "r"), "again", (16, "r")],  # the post is there again: it hangs on, as a missing feed item of the reference
+        [(40, "r"), "again"],
+        ["again", (40, "r"), "died"],
+    ],
+)
+async def test_div_18_renewals_about_a_post_that_comes_and_goes_in_the_batch(
+    database: str, renewals: list[Any]
+) -> None:
+    moves = {"again": create(P, post("again"), REVS[32], cid("again")), "died": delete(P, REVS[44])}
+    said = [moves[it] if isinstance(it, str) else create(R, repost(P), REVS[it[0]], cid(it[1])) for it in renewals]
+    for before in ([], [create(R, repost(P), REVS[5], cid("r"))]):
+        serial, batch = await quotes_of_each_cut(database, [*before, DIED, *said])
+        assert batch == serial
 
 
 async def test_derivation_that_a_crash_left_out_is_made_up_by_the_redelivery(

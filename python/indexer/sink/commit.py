@@ -15,12 +15,15 @@ from indexer._native import Event
 from indexer.database import Connection, Pool, Turns, rolled_back_on_error
 from indexer.fold import Folded, fold
 from indexer.notifications import Notifications
+from indexer.record_type import Table
+from indexer.records._feed_item import FEED_ITEM
+from indexer.records.post.embeds import QUOTE
 from indexer.sink.counts import Aggregates
 from indexer.sink.derive import DerivedKeys, derive_again
 from indexer.sink.faults import FaultClass, fault_class, sqlstate_of
 from indexer.sink.reads import Reads, WidenError
 from indexer.sink.statements import Statements
-from indexer.sink.writer import DeadLetter, Writer
+from indexer.sink.writer import DeadLetter, Hanging, Writer
 from indexer.world import World
 
 log = structlog.get_logger()
@@ -54,6 +57,8 @@ class Outcome:
     """Rows by table and change."""
     retries: Counter[FaultClass] = field(default_factory=Counter)
     transactions: int = 0
+    dropped: dict[Table, list[Hanging]] = field(default_factory=lambda: {FEED_ITEM: [], QUOTE: []})
+    """What hung on posts that were deleted, and went with them."""
     derived: int = 0
     """Loose ends that the second run found."""
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -90,7 +95,7 @@ class Sink:
         """
         outcome = Outcome()
         await self._part(entries, letters, outcome)
-        keys = DerivedKeys.of(entry.event for entry in entries)
+        keys = DerivedKeys.of((entry.event for entry in entries), outcome.dropped)
         started = time.perf_counter()
         await self._derive(keys, outcome)
         outcome.seconds["settle"] += time.perf_counter() - started
@@ -145,6 +150,8 @@ class Sink:
                     also |= more.uris
         outcome.transactions += 1
         outcome.rows.update(writer.rows)
+        for table, gone in writer.dropped.items():
+            outcome.dropped[table] += gone
         fates = Counter(folded.fates)
         outcome.indexed += fates["indexed"]
         outcome.not_its_own += fates["not_its_own"]

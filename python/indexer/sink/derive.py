@@ -4,22 +4,25 @@ Two transactions that do not see each other may both miss the other: a reply and
 quote or repost and the deletion of its post. Whoever commits last sees both here. Nothing changes where all is right.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 from indexer import aturi
 from indexer._native import Event
 from indexer.database import Connection
-from indexer.record_type import Version
+from indexer.record_type import Table, Version
 from indexer.records import RECORDS
+from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post.embeds import QUOTE, quoted_post
 from indexer.records.post.threads import has_invalid_root, reply_of
 from indexer.sink.counts import Aggregates, Deltas
 from indexer.sink.statements import Statements
+from indexer.sink.writer import Hanging, restore
 from indexer.world import Post, World
 
 POST = "app.bsky.feed.post"
+REPOST = "app.bsky.feed.repost"
 _GATES = ("app.bsky.feed.threadgate", "app.bsky.feed.postgate")
 
 
@@ -30,12 +33,15 @@ class DerivedKeys:
     parents: set[str] = field(default_factory=set)
     posts: set[str] = field(default_factory=set)
     gated: set[str] = field(default_factory=set)
-    reposts: set[str] = field(default_factory=set)
-    quotes: set[str] = field(default_factory=set)
+    reposts: dict[str, Hanging] = field(default_factory=dict)
+    quotes: dict[str, Hanging] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> "DerivedKeys":
+    def of(cls, events: Iterable[Event], dropped: Mapping[Table, Iterable[Hanging]]) -> "DerivedKeys":
+        """`dropped` is what the batch removed because its post was deleted."""
         keys = cls()
+        keys.reposts = {hanging.uri: hanging for hanging in dropped[FEED_ITEM]}
+        keys.quotes = {hanging.uri: hanging for hanging in dropped[QUOTE]}
         for event in events:
             if event.collection not in RECORDS or event.uri is None:
                 continue
@@ -45,12 +51,13 @@ class DerivedKeys:
             if event.collection == POST:
                 keys.posts.add(uri)
                 keys.gated.add(uri)
-                if arrives and quoted_post(cast(Version, event)):
-                    keys.quotes.add(uri)
+                if arrives and (quoted := quoted_post(cast(Version, event))) is not None:
+                    keys.quotes[uri] = Hanging.of(cast(Version, event), quoted, event.time)
             elif event.collection in _GATES:
                 keys.gated.add(aturi.parse(uri).sibling(POST))
-            elif event.collection == "app.bsky.feed.repost" and arrives:
-                keys.reposts.add(uri)
+            elif event.collection == REPOST and arrives:
+                version = cast(Version, event)
+                keys.reposts[uri] = Hanging.of(version, version.value["subject"]["uri"], version.time)
         return keys
 
     def __bool__(self) -> bool:
@@ -63,20 +70,30 @@ async def derive_again(
     """Mend what transactions that missed each other left, in transactions of their own; returns what was found."""
     if not keys:
         return 0
-    columns = (keys.parents, keys.posts, keys.gated, keys.reposts, keys.quotes)
+    reposts, quotes = sorted(keys.reposts.values()), sorted(keys.quotes.values())
+    columns = (
+        *(sorted(uris) for uris in (keys.parents, keys.posts, keys.gated)),
+        *([hanging.uri for hanging in some] for some in (reposts, quotes)),
+        *([hanging.post for hanging in some] for some in (reposts, quotes)),
+        *([hanging.cid for hanging in some] for some in (reposts, quotes)),
+    )
+    deltas = Deltas()
     found: dict[str, set[str]] = {}
     await connection.execute(statements["begin"])
-    for what, uri in await connection.fetch(statements["loose_ends"], *(sorted(column) for column in columns)):
+    for what, uri in await connection.fetch(statements["loose_ends"], *columns):
         found.setdefault(what, set()).add(uri)
     if "gate" in found:
         await connection.execute(statements["lock_posts"], sorted(found["gate"]))
         await connection.execute(statements["flag_gates"], sorted(found["gate"]), [])
     if "feed_item" in found:
         await connection.execute(statements["drop_outlived_feed_items"], sorted(found["feed_item"]))
+    if missing := found.get("no_feed_item"):
+        await restore(connection, statements, FEED_ITEM, (keys.reposts[uri] for uri in missing), deltas)
     if "quote" in found:
-        deltas = Deltas()
         deltas.deleted(QUOTE, await connection.fetch(statements["drop_outlived_quotes"], sorted(found["quote"])))
-        await deltas.write(connection, statements, aggregates)
+    if missing := found.get("no_quote"):
+        await restore(connection, statements, QUOTE, (keys.quotes[uri] for uri in missing), deltas)
+    await deltas.write(connection, statements, aggregates)
     await connection.execute("COMMIT")
     if "thread" in found:
         await _threads(connection, statements, found["thread"])

@@ -104,6 +104,7 @@ WITH doomed AS (
     ) ORDER BY f.uri FOR UPDATE
 )
 DELETE FROM {schema}.feed_item f USING doomed WHERE f.uri = doomed.uri
+RETURNING f.uri, f."postUri", f.cid, f."originatorDid", f."sortAt"
 
 -- name: delete_quotes
 -- Quotes by URI, and those older than the deletion of their post (DIV-18).
@@ -116,19 +117,20 @@ WITH doomed AS (
         JOIN {schema}.record r ON r.uri = q.uri AND r.rev COLLATE "C" < d.rev COLLATE "C"
     ) ORDER BY q.uri FOR UPDATE
 )
-DELETE FROM {schema}.quote q USING doomed WHERE q.uri = doomed.uri RETURNING q.subject
+DELETE FROM {schema}.quote q USING doomed WHERE q.uri = doomed.uri
+RETURNING q.uri, q.subject, q.cid, '' AS creator, '' AS at
 
 -- name: restore_feed_items
--- A repost that came again under a newer rev than that of its post's deletion hangs on it again (DIV-18), under the
--- dates of its row, which did not move.
+-- Reposts that hang on their post although they have no feed item: they came again under a newer rev than that of the
+-- post's deletion (DIV-18). Under the dates of their row, which did not move; a duplicate has none.
 INSERT INTO {schema}.feed_item (uri, cid, type, "postUri", "originatorDid", "sortAt")
-SELECT u.uri, u.cid, 'repost', u.post, u.did,
-    coalesce((SELECT least(r."createdAt", r."indexedAt") FROM {schema}.repost r WHERE r.uri = u.uri), least(u.created, u.indexed))
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-    u (uri, post, rev, cid, did, created, indexed)
+SELECT u.uri, u.cid, 'repost', u.post, u.did, coalesce(t."sortAt", u.at)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) u (uri, post, cid, did, at)
+    JOIN {schema}.record r ON r.uri = u.uri AND r.cid = u.cid
+    LEFT JOIN {schema}.repost t ON t.uri = u.uri
 WHERE NOT EXISTS (SELECT 1 FROM {schema}.feed_item f WHERE f.uri = u.uri)
     AND NOT EXISTS (
-        SELECT 1 FROM {schema}.record s WHERE s.uri = u.post AND s.json = '' AND s.rev COLLATE "C" > u.rev COLLATE "C"
+        SELECT 1 FROM {schema}.record s WHERE s.uri = u.post AND s.json = '' AND s.rev COLLATE "C" > r.rev COLLATE "C"
     )
 ON CONFLICT DO NOTHING
 
@@ -136,12 +138,13 @@ ON CONFLICT DO NOTHING
 -- The same for quoting posts.
 INSERT INTO {schema}.quote (uri, cid, subject, "subjectCid", "createdAt", "indexedAt")
 SELECT p.uri, p.cid, e."embedUri", e."embedCid", p."createdAt", p."indexedAt"
-FROM unnest($1::text[], $2::text[], $3::text[]) u (uri, post, rev)
+FROM unnest($1::text[], $2::text[], $3::text[]) u (uri, post, cid)
+    JOIN {schema}.record r ON r.uri = u.uri AND r.cid = u.cid
     JOIN {schema}.post p ON p.uri = u.uri
     JOIN {schema}.post_embed_record e ON e."postUri" = p.uri AND e."embedUri" = u.post
 WHERE NOT EXISTS (SELECT 1 FROM {schema}.quote q WHERE q.uri = u.uri)
     AND NOT EXISTS (
-        SELECT 1 FROM {schema}.record s WHERE s.uri = u.post AND s.json = '' AND s.rev COLLATE "C" > u.rev COLLATE "C"
+        SELECT 1 FROM {schema}.record s WHERE s.uri = u.post AND s.json = '' AND s.rev COLLATE "C" > r.rev COLLATE "C"
     )
 ON CONFLICT DO NOTHING
 RETURNING uri, cid, subject, "subjectCid", "createdAt", "indexedAt"
@@ -198,7 +201,11 @@ ON CONFLICT (stream, message_id) DO UPDATE SET
 
 -- name: loose_ends
 -- What transactions that did not see each other may have left, among the keys of a batch: $1 URIs of records that may
--- be parents, $2 posts, $3 posts and posts of gates, $4 reposts, $5 quoting posts. One row per finding.
+-- be parents, $2 posts, $3 posts and posts of gates, $4 reposts, $5 quoting posts, $6 and $7 the posts that these two
+-- hang on, $8 and $9 their versions. One row per finding.
+--
+-- What hangs on a post that is not there can be missing where its renewal did not see the deletion's work, nor the
+-- deletion the renewal. On a post that was deleted and came again it is missing rightly.
 SELECT 'gate' AS what, p.uri FROM {schema}.post p WHERE p.uri = ANY($3::text[]) AND (
     coalesce(p."hasThreadGate", false) <> EXISTS (SELECT 1 FROM {schema}.thread_gate t WHERE t."postUri" = p.uri)
     OR coalesce(p."hasPostGate", false) <> EXISTS (SELECT 1 FROM {schema}.post_gate t WHERE t."postUri" = p.uri))
@@ -228,6 +235,22 @@ SELECT 'quote', q.uri FROM {schema}.record s
     JOIN {schema}.quote q ON q.subject = s.uri
     JOIN {schema}.record r ON r.uri = q.uri AND r.rev COLLATE "C" < s.rev COLLATE "C"
 WHERE s.uri = ANY($2::text[]) AND s.json = ''
+UNION ALL
+SELECT 'no_feed_item', u.uri FROM unnest($4::text[], $6::text[], $8::text[]) u (uri, post, cid)
+    JOIN {schema}.record r ON r.uri = u.uri AND r.cid = u.cid
+WHERE NOT EXISTS (SELECT 1 FROM {schema}.feed_item f WHERE f.uri = u.uri)
+    AND NOT EXISTS (
+        SELECT 1 FROM {schema}.record s
+        WHERE s.uri = u.post AND (s.json <> '' OR s.rev COLLATE "C" > r.rev COLLATE "C")
+    )
+UNION ALL
+SELECT 'no_quote', u.uri FROM unnest($5::text[], $7::text[], $9::text[]) u (uri, post, cid)
+    JOIN {schema}.record r ON r.uri = u.uri AND r.cid = u.cid
+WHERE NOT EXISTS (SELECT 1 FROM {schema}.quote q WHERE q.uri = u.uri)
+    AND NOT EXISTS (
+        SELECT 1 FROM {schema}.record s
+        WHERE s.uri = u.post AND (s.json <> '' OR s.rev COLLATE "C" > r.rev COLLATE "C")
+    )
 
 -- name: replies_to_judge
 -- Replies that are invalid so far, with what their parents say; where is_post is false, their records are asked.

@@ -7,9 +7,9 @@ whoever's it is, and counted as it is found.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import asyncpg
 
@@ -17,7 +17,7 @@ from indexer import aturi
 from indexer._native import encode_copy
 from indexer.database import Connection
 from indexer.fold import Folded
-from indexer.record_type import TEXT, Notice, RecordType, Row, Table
+from indexer.record_type import TEXT, Notice, RecordType, Row, Table, Version, sort_at
 from indexer.records import RECORDS
 from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post import POST
@@ -58,6 +58,21 @@ class DeadLetter:
     payload: bytes
 
 
+class Hanging(NamedTuple):
+    """A repost or quoting post, and the post that it hangs on."""
+
+    uri: str
+    post: str
+    cid: str
+    creator: str
+    sort_at: str
+    """Of its feed item, where it has no row of its own to take it from."""
+
+    @classmethod
+    def of(cls, version: Version, post: str, time: str) -> "Hanging":
+        return cls(version.uri, post, version.cid, version.creator, sort_at(version.created_at, time))
+
+
 class Writer:
     """Writes one world, in the transaction that read it."""
 
@@ -70,6 +85,8 @@ class Writer:
         self.deletes: defaultdict[Table, list[str]] = defaultdict(list)
         self.inserts: defaultdict[Table, list[Row]] = defaultdict(list)
         self.deltas = Deltas()
+        self.dropped: dict[Table, list[Hanging]] = {FEED_ITEM: [], QUOTE: []}
+        """What went because its post was deleted."""
         self.rows: dict[tuple[str, str], int] = {}
         """Rows by table and change, for the metrics."""
 
@@ -153,7 +170,8 @@ class Writer:
         if table is FEED_ITEM:
             await self._hanging("delete_feed_items", table)
         elif table is QUOTE:
-            self.deltas.deleted(table, await self._hanging("delete_quotes", table))
+            quotes = await self._hanging("delete_quotes", table)
+            self.deltas.deleted(table, [(quote.post,) for quote in quotes])
         elif uris := self.deletes.get(table):
             gone = await self.connection.fetch(self.statements.delete(table), sorted(uris))
             self._note(table.name, "delete", len(gone))
@@ -169,9 +187,9 @@ class Writer:
         if table is FEED_ITEM or table is QUOTE:
             await self._restore(table)
 
-    async def _hanging(self, statement: str, table: Table) -> Sequence[Any]:
+    async def _hanging(self, statement: str, table: Table) -> list[Hanging]:
         """Delete rows of records, and those that posts which were deleted leave behind (DIV-18)."""
-        own = sorted(self.deletes.get(table, ()))
+        own = set(self.deletes.get(table, ()))
         posts = {
             uri: max(rev for _, rev in lives)
             for uri, lives in sorted(self.world.lives.items())
@@ -179,25 +197,22 @@ class Writer:
         }
         if not own and not posts:
             return []
-        gone = await self.connection.fetch(self.statements[statement], own, list(posts), list(posts.values()))
+        rows = await self.connection.fetch(self.statements[statement], sorted(own), list(posts), list(posts.values()))
+        gone = [Hanging(*row) for row in rows]
         self._note(table.name, "delete", len(gone))
+        self.dropped[table] += [hanging for hanging in gone if hanging.uri not in own]
         return gone
 
     async def _restore(self, table: Table) -> None:
         """What a renewed record has on its post, where a deletion that is older now took it away (DIV-18)."""
-        world, rows = self.world, []
-        for uri, (version, post, indexed_at) in sorted(world.renewed.items()):
-            if world.is_live(uri) and (table is QUOTE) is (aturi.parse(uri).collection == POST_COLLECTION):
-                row = (uri, post, world.records[uri].rev)
-                more = (version.cid, version.creator, version.created_at, indexed_at)
-                rows.append(row if table is QUOTE else row + more)
-        if not rows:
-            return
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        if table is FEED_ITEM:
-            await self.connection.execute(self.statements["restore_feed_items"], *columns)
-        else:
-            self.deltas.inserted(table, await self.connection.fetch(self.statements["restore_quotes"], *columns))
+        world = self.world
+        hanging = [
+            Hanging.of(version, post, indexed_at)
+            for uri, (version, post, indexed_at) in world.renewed.items()
+            if world.is_live(uri) and (table is QUOTE) is (aturi.parse(uri).collection == POST_COLLECTION)
+        ]
+        if hanging:
+            await restore(self.connection, self.statements, table, hanging, self.deltas)
 
     async def _lock_posts(self) -> list[str]:
         """Lock the posts that are removed or flagged, in one pass; returns those of gates that came or went."""
@@ -280,6 +295,17 @@ class Writer:
 
     def _note(self, table: str, change: str, rows: int) -> None:
         self.rows[table, change] = self.rows.get((table, change), 0) + rows
+
+
+async def restore(
+    connection: Connection, statements: Statements, table: Table, hanging: Iterable[Hanging], deltas: Deltas
+) -> None:
+    """Insert what is missing of feed items or quotes, unless the post was deleted after it (DIV-18)."""
+    columns = [list(column) for column in zip(*sorted(hanging), strict=True)]
+    if table is FEED_ITEM:
+        await connection.execute(statements["restore_feed_items"], *columns)
+    else:
+        deltas.inserted(table, await connection.fetch(statements["restore_quotes"], *columns[:3]))
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
