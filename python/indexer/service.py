@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -48,6 +49,7 @@ async def run(settings: Settings) -> int:
     UnavailableError, ConfigError or SchemaError where it cannot start.
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
+    _spare_the_collector()
     with _signals(stop, hurry):
         async with contextlib.AsyncExitStack() as stack:
             opened = await _unless(stop, _opened(settings, stack))
@@ -69,6 +71,16 @@ async def run(settings: Settings) -> int:
             code = await _until_done(settings, lanes, beside, stop, hurry)
             log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes))
     return code
+
+
+def _spare_the_collector() -> None:
+    """Let the garbage collector look less often: a tenth of our time went into walking batches that were in use.
+
+    A batch is tens of thousands of objects without cycles, which go when it is done; 700 new ones are no sign of waste.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 10, 10)
 
 
 @dataclass(frozen=True, slots=True)
