@@ -1,4 +1,4 @@
-"""One round: the real daemon, at work in its own process, empties a stream that was filled before."""
+"""One round: the real daemon, or several, at work in processes of their own, empty a stream that was filled before."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ class Drained:
     postgres_cpu_s: float
     redis_cpu_s: float
     peak_memory_bytes: int
-    """Of the daemon since it began."""
+    """Of the greatest daemon since it began."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Statements:
 
 
 class Round:
-    """A new database, a filled stream under another name, and an idle daemon that waits for it."""
+    """A new database, a filled stream under another name, and idle daemons that wait for it."""
 
-    def __init__(self, servers: Servers, *, counting: bool = False) -> None:
+    def __init__(self, servers: Servers, *, instances: int = 1, counting: bool = False) -> None:
         self._servers = servers
         self._stack = ExitStack()
         self._name = servers.new_database(counting=counting)
@@ -53,12 +53,14 @@ class Round:
         settings = {
             "redis_url": servers.redis.url,
             "postgres_url": self.url,
-            "consumer": "bench",
             "mode": "stream",
             "did_resolution": "false",
             "metrics_port": "0",
         }
-        self._daemon: Daemon = self._stack.enter_context(running(settings))
+        self._daemons: list[Daemon] = [
+            self._stack.enter_context(running(settings | {"consumer": f"bench{number}"}))
+            for number in range(1, instances + 1)
+        ]
         self._fill()
         self._before = self._after = self._cpu()
         self.seconds = 0.0
@@ -74,7 +76,7 @@ class Round:
         self._before, began = self._cpu(), time.perf_counter()
         self._redis.rename(STAGED, STREAM)  # the group comes along, and who waits for the stream is woken
         total = len(workload.payloads())
-        self._daemon.until(lambda: total - int(self._redis.xlen(STREAM)), total, lambda _: None, POLL_S)
+        self._daemons[0].until(lambda: total - int(self._redis.xlen(STREAM)), total, lambda _: None, POLL_S)
         self.seconds, self._after = time.perf_counter() - began, self._cpu()
 
     def drained(self) -> Drained:
@@ -82,7 +84,8 @@ class Round:
         assert self._ask("SELECT count(*) FROM indexer.dead_letter") == 0
         assert self._ask("SELECT count(*) FROM record") == workload.records()
         used = [after - before for before, after in zip(self._before, self._after, strict=True)]
-        return Drained(self.seconds, used[0], used[1], used[2], peak_memory(self._daemon.pid))
+        peak = max(peak_memory(daemon.pid) for daemon in self._daemons)
+        return Drained(self.seconds, used[0], used[1], used[2], peak)
 
     def floor(self) -> copy_floor.Floor:
         """COPY of what is now in the database; the daemon is ended before."""
@@ -116,15 +119,14 @@ class Round:
         self._redis.xgroup_create(STAGED, GROUP, id="0")
 
     def _cpu(self) -> tuple[float, float, float]:
-        """Processor seconds so far: daemon, PostgreSQL with all its processes, Redis."""
-        found = (
-            processor.seconds(self._daemon.pid),
-            processor.family_seconds(self._servers.postgres.pid),
-            processor.seconds(self._servers.redis.pid),
-        )
-        if found[0] is None or found[1] is None or found[2] is None:
+        """Processor seconds so far: daemons, PostgreSQL with all its processes, Redis."""
+        daemons = [processor.seconds(daemon.pid) for daemon in self._daemons]
+        postgres = processor.family_seconds(self._servers.postgres.pid)
+        redis = processor.seconds(self._servers.redis.pid)
+        known = [seconds for seconds in daemons if seconds is not None]
+        if len(known) < len(daemons) or postgres is None or redis is None:
             raise RuntimeError("the benches need /proc (Linux)")
-        return found[0], found[1], found[2]
+        return sum(known), postgres, redis
 
     def _ask(self, query: str, url: str | None = None) -> int:
         async def ask() -> int:
