@@ -1,6 +1,7 @@
 """The contract of the Rust module: bytes in, values out, one crossing per batch.
 
-Bad data never raises: each payload becomes exactly one `Event`, `Reject` or `Ignored`, in input order.
+Bad data never raises: each payload becomes exactly one `Event` (or the labels of an entry), `Reject` or `Ignored`, in
+input order.
 """
 
 from collections.abc import Sequence
@@ -117,6 +118,16 @@ def decode_events(payloads: Sequence[bytes], clocks_ms: Sequence[int], /) -> lis
     `clocks_ms` holds, per payload, "now" in milliseconds since the epoch: a rev that sorts after the TID of now plus
     five minutes is refused (`bad_rev`). The GIL is released while parsing, held while results are built.
     TypeError if an item is not bytes; ValueError if the lengths differ. Bad data never raises.
+    """
+
+def decode_labels(
+    payloads: Sequence[bytes], /
+) -> list[list[tuple[str, str, str, str, bool, str, str | None]] | Reject | Ignored]:
+    """Decode entries of the stream of labels, both dialects (streams.md 4): one result per payload, input order kept.
+
+    The labels of an entry, in its order, are tuples of `src`, `uri`, `cid` (empty where there is none), `val`, `neg`,
+    `cts`, `exp`; texts that PostgreSQL accepts, `src`, `uri`, `val` and `cts` not empty (actors.md 5). An entry with
+    one bad label is a `Reject`. The GIL is released while parsing. TypeError if an item is not bytes.
     """
 
 def decode_records(items: Sequence[tuple[str, str]], /) -> list[Record | None]:

@@ -42,7 +42,7 @@ fn decode_all(payloads: &[&[u8]]) -> f64 {
     for batch in payloads.chunks(BATCH) {
         let arena = Arena::new();
         let mut decoder = Decoder::new(&arena);
-        let outcomes: Vec<Outcome<'_>> = batch
+        let outcomes: Vec<Outcome<_>> = batch
             .iter()
             .map(|payload| decoder.event(payload, CLOCK_MS))
             .collect();

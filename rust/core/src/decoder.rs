@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::Arena;
 use crate::envelope;
-use crate::event::Outcome;
-use crate::json::{MAX_DEPTH, Parser};
+use crate::event::{Event, Outcome};
+use crate::json::{Document, MAX_DEPTH, Parser};
+use crate::label::{self, Label};
 use crate::lexicon::collection_named;
 use crate::record::{self, Body};
-use crate::reject::{Ignored, Reason, Reject};
+use crate::reject::{Ignored, Reason, Reject, Unusable};
 
 /// Decodes a batch. What it returns borrows from the payloads and from the arena.
 pub struct Decoder<'a> {
@@ -31,27 +32,39 @@ impl<'a> Decoder<'a> {
     }
 
     /// Decodes the payload of a stream entry. `clock_ms` is now, in milliseconds since 1970. Never panics.
-    pub fn event(&mut self, payload: &'a [u8], clock_ms: u64) -> Outcome<'a> {
-        shielded(|| self.event_unshielded(payload, clock_ms))
+    pub fn event(&mut self, payload: &'a [u8], clock_ms: u64) -> Outcome<Event<'a>> {
+        shielded(|| {
+            let document = self.document(payload)?;
+            envelope::decode(&document, clock_ms, self.arena, &mut self.out)
+        })
     }
 
-    fn event_unshielded(&mut self, payload: &'a [u8], clock_ms: u64) -> Outcome<'a> {
+    /// Decodes the payload of an entry of the stream of labels, in either dialect. Never panics.
+    pub fn labels(&mut self, payload: &'a [u8]) -> Outcome<Vec<Label<'a>>> {
+        shielded(|| {
+            let document = self.document(payload)?;
+            label::decode(document.value, self.arena)
+        })
+    }
+
+    /// Parses a payload; the checks that need no look at the message's members.
+    fn document(&mut self, payload: &'a [u8]) -> Result<Document<'a>, Unusable> {
         if payload.is_empty() {
-            return Outcome::Ignored(Ignored::Empty);
+            return Err(Ignored::Empty.into());
         }
         if payload.len() > Self::MAX_BYTES {
             let detail = format!("{} bytes, more than {}", payload.len(), Self::MAX_BYTES);
-            return Outcome::Reject(Reject::new(Reason::TooBig, "", detail));
+            return Err(Reject::new(Reason::TooBig, "", detail).into());
         }
-        let document = match self.parser.parse(self.text(payload), self.arena) {
-            Ok(document) => document,
-            Err(fault) => return Outcome::Reject(Reject::new(Reason::NotJson, "", fault)),
-        };
+        let document = self
+            .parser
+            .parse(self.text(payload), self.arena)
+            .map_err(|fault| Reject::new(Reason::NotJson, "", fault))?;
         if document.is_too_deep {
             let detail = format!("nested deeper than {MAX_DEPTH} levels");
-            return Outcome::Reject(Reject::new(Reason::TooDeep, "", detail));
+            return Err(Reject::new(Reason::TooDeep, "", detail).into());
         }
-        envelope::decode(&document, clock_ms, self.arena, &mut self.out)
+        Ok(document)
     }
 
     /// Decodes the text of a stored record; None if it is no valid record of the collection. Never panics.
@@ -78,11 +91,12 @@ impl<'a> Decoder<'a> {
 }
 
 /// A fault of ours costs one message, not the batch. Each payload starts with cleared buffers, so none is left broken.
-fn shielded<'a>(decode: impl FnOnce() -> Outcome<'a>) -> Outcome<'a> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
+fn shielded<T>(decode: impl FnOnce() -> Result<T, Unusable>) -> Outcome<T> {
+    let decoded = catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
         let detail = format!("the decoder failed: {}", message(&*panic));
-        Outcome::Reject(Reject::new(Reason::Crashed, "", detail))
-    })
+        Err(Reject::new(Reason::Crashed, "", detail).into())
+    });
+    decoded.into()
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {
@@ -99,7 +113,8 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_a_reject() {
-        let Outcome::Reject(reject) = shielded(|| panic!("seven of {}", 9)) else {
+        let outcome: Outcome<()> = shielded(|| panic!("seven of {}", 9));
+        let Outcome::Reject(reject) = outcome else {
             unreachable!()
         };
         assert_eq!(reject.reason, Reason::Crashed);

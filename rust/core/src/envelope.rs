@@ -1,14 +1,14 @@
-//! Stream events of both dialects: from a parsed message to an [`Outcome`], in the order of the checks of
+//! Stream events of both dialects: from a parsed message to an [`Event`], in the order of the checks of
 //! hostile-kinds.md (streams.md 3).
 
 use crate::Arena;
 use crate::at_uri::AtUri;
 use crate::cid::canonical_text;
-use crate::event::{Event, Kind, Outcome, RecordEvent};
+use crate::event::{Event, Kind, RecordEvent};
 use crate::json::Document;
 use crate::lexicon::collection_named;
 use crate::record;
-use crate::reject::{Ignored, Reason, Reject};
+use crate::reject::{Ignored, Reason, Reject, Unusable};
 use crate::text::Text;
 use crate::tid::tid_of_ms;
 use crate::value::{Member, Value};
@@ -64,40 +64,36 @@ pub(crate) fn decode<'a>(
     clock_ms: u64,
     arena: &'a Arena,
     out: &mut String,
-) -> Outcome<'a> {
-    let members = match document.value {
-        Value::Null | Value::Bool(false) | Value::Number(0.0) => {
-            return Outcome::Ignored(Ignored::Empty);
-        }
-        Value::Text(text) if text.as_str().is_empty() => return Outcome::Ignored(Ignored::Empty),
-        Value::Bool(true) => return not_an_object("true"),
-        Value::Number(_) => return not_an_object("a number"),
-        Value::Text(_) => return not_an_object("a string"),
-        Value::Object(members) => members,
-        // Arrays and the objects of the data model have no type.
-        _ => &[],
-    };
-    let fields = Fields::of(members);
+) -> Result<Event<'a>, Unusable> {
+    let fields = Fields::of(members(document.value)?);
     let Some(kind) = fields.kind.and_then(Value::as_text).and_then(Kind::named) else {
-        return Outcome::Ignored(Ignored::UnknownType);
+        return Err(Ignored::UnknownType.into());
     };
     let reader = Reader {
         fields,
         document,
         arena,
     };
-    let event = match kind {
-        Kind::Create | Kind::Update | Kind::Delete => reader.record_event(kind, clock_ms, out),
-        Kind::Repo => reader.repo(clock_ms),
-        Kind::Account => reader.account(),
-        Kind::Identity => reader.event(kind),
-    };
-    event.map_or_else(Outcome::Reject, Outcome::Event)
+    Ok(match kind {
+        Kind::Create | Kind::Update | Kind::Delete => reader.record_event(kind, clock_ms, out)?,
+        Kind::Repo => reader.repo(clock_ms)?,
+        Kind::Account => reader.account()?,
+        Kind::Identity => reader.event(kind)?,
+    })
 }
 
-fn not_an_object(what: &str) -> Outcome<'static> {
-    let detail = format!("the message is {what}, not an object");
-    Outcome::Reject(Reject::new(Reason::NotAnObject, "", detail))
+/// The members of a message; none where it is an array, or one of the data model's objects: these have no type.
+pub(crate) fn members(message: Value<'_>) -> Result<&[Member<'_>], Unusable> {
+    let found = match message {
+        _ if !message.is_truthy() => return Err(Ignored::Empty.into()),
+        Value::Bool(_) => "true",
+        Value::Number(_) => "a number",
+        Value::Text(_) => "a string",
+        Value::Object(members) => return Ok(members),
+        _ => return Ok(&[]),
+    };
+    let detail = format!("the message is {found}, not an object");
+    Err(Reject::new(Reason::NotAnObject, "", detail).into())
 }
 
 struct Reader<'a, 'd> {
@@ -219,8 +215,8 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-/// A field that must be a string and not empty.
-fn present<'a>(field: Option<Value<'a>>, name: &str) -> Result<Text<'a>, Reject> {
+/// A field that must be a string and not empty; `name` says where it is.
+pub(crate) fn present<'a>(field: Option<Value<'a>>, name: &str) -> Result<Text<'a>, Reject> {
     let found = match field {
         Some(Value::Text(text)) if !text.as_str().is_empty() => return Ok(text),
         Some(Value::Text(_)) => "empty",

@@ -2,15 +2,25 @@
 
 use crate::at_uri::AtUri;
 use crate::record::Body;
-use crate::reject::{Ignored, Reject};
+use crate::reject::{Ignored, Reject, Unusable};
 use crate::text::Text;
 
-/// What a payload becomes.
+/// What a payload becomes: an [`Event`], or the labels of an entry, unless it cannot be used.
 #[derive(Debug)]
-pub enum Outcome<'a> {
-    Event(Event<'a>),
+pub enum Outcome<T> {
+    Event(T),
     Reject(Reject),
     Ignored(Ignored),
+}
+
+impl<T> From<Result<T, Unusable>> for Outcome<T> {
+    fn from(result: Result<T, Unusable>) -> Self {
+        match result {
+            Ok(event) => Self::Event(event),
+            Err(Unusable::Reject(reject)) => Self::Reject(reject),
+            Err(Unusable::Ignored(reason)) => Self::Ignored(reason),
+        }
+    }
 }
 
 /// The type of an event.

@@ -31,7 +31,7 @@ pub enum Reason {
     TooDeep,
     /// Longer than [`crate::Decoder::MAX_BYTES`].
     TooBig,
-    /// A label that lacks something or cannot be stored; labels are decoded elsewhere.
+    /// A label that cannot be stored as it is.
     BadLabel,
     /// The decoder failed; also given to a message that ended the process again and again.
     Crashed,
@@ -142,6 +142,25 @@ impl Reject {
         } else {
             format!("{}:{}", self.reason.as_str(), self.place)
         }
+    }
+}
+
+/// Why a payload becomes no event.
+#[derive(Debug)]
+pub(crate) enum Unusable {
+    Reject(Reject),
+    Ignored(Ignored),
+}
+
+impl From<Reject> for Unusable {
+    fn from(reject: Reject) -> Self {
+        Self::Reject(reject)
+    }
+}
+
+impl From<Ignored> for Unusable {
+    fn from(reason: Ignored) -> Self {
+        Self::Ignored(reason)
     }
 }
 

@@ -78,6 +78,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether JavaScript takes it for true.
+    pub(crate) fn is_truthy(self) -> bool {
+        match self {
+            Self::Null | Self::Bool(false) | Self::Number(0.0) => false,
+            Self::Text(text) => !text.as_str().is_empty(),
+            _ => true,
+        }
+    }
+
     /// The members, if it is a plain object.
     pub fn as_object(self) -> Option<&'a [Member<'a>]> {
         match self {

@@ -108,12 +108,98 @@ fn check(payload: &[u8]) {
     }
 }
 
+/// As [`check`], for entries of the stream of labels.
+fn check_labels(payload: &[u8]) {
+    let arena = Arena::new();
+    match Decoder::new(&arena).labels(payload) {
+        Outcome::Reject(reject) => {
+            assert_ne!(reject.reason, Reason::Crashed, "{}", reject.detail);
+            assert!(!reject.detail.is_empty() && reject.detail.chars().count() <= 300);
+            assert!(!reject.detail.contains('\0') && !reject.cause().contains('\0'));
+        }
+        Outcome::Event(labels) => {
+            for label in labels {
+                let required = [label.src, label.uri, label.val, label.cts];
+                assert!(required.iter().all(|text| !text.is_empty()), "{label:?}");
+                let texts = required.into_iter().chain([label.cid]).chain(label.exp);
+                assert!(
+                    !texts.into_iter().any(|text| text.contains('\0')),
+                    "{label:?}"
+                );
+            }
+        }
+        Outcome::Ignored(_) => (),
+    }
+}
+
+/// Objects with the names of a label's members and any values.
+fn label() -> impl Strategy<Value = String> {
+    let name = select(vec![
+        "src", "uri", "cid", "val", "neg", "cts", "exp", "sig", "ver", "src", "uri", "val", "cts",
+    ]);
+    let value = prop_oneof![
+        3 => "[a-z:/]{1,8}".prop_map(|text| format!("\"{text}\"")),
+        1 => Just(r#""2025-10-20 10:00:00.5 UTC""#.to_owned()),
+        1 => json(),
+    ];
+    let members = prop::collection::vec((name, value), 0..12);
+    (members, any::<bool>()).prop_map(|(mut members, is_whole)| {
+        if is_whole {
+            members.extend(["src", "uri", "val", "cts"].map(|name| (name, r#""x""#.to_owned())));
+        }
+        let members: Vec<String> = members
+            .into_iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .collect();
+        format!("{{{}}}", members.join(","))
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_have_one_outcome(payload in prop::collection::vec(any::<u8>(), 0..200)) {
         check(&payload);
+    }
+
+    #[test]
+    fn any_bytes_have_one_outcome_among_labels(payload in prop::collection::vec(any::<u8>(), 0..200)) {
+        check_labels(&payload);
+    }
+
+    #[test]
+    fn any_label_has_one_outcome(
+        labels in prop::collection::vec(prop_oneof![9 => label(), 1 => json()], 0..5), damage in any::<Index>(),
+    ) {
+        let single = format!(r#"{{"type":"label","label":{}}}"#, labels.first().map_or("", String::as_str));
+        let frame = format!(r#"{{"seq":1,"labels":[{}]}}"#, labels.join(","));
+        for mut payload in [single.into_bytes(), frame.into_bytes()] {
+            check_labels(&payload);
+            payload.remove(damage.index(payload.len()));
+            check_labels(&payload);
+        }
+    }
+
+    #[test]
+    fn a_frame_is_its_labels_one_by_one(labels in prop::collection::vec(label(), 0..5)) {
+        let frame = format!(r#"{{"labels":[{}]}}"#, labels.join(","));
+        let singles: Vec<String> =
+            labels.iter().map(|label| format!(r#"{{"type":"label","label":{label}}}"#)).collect();
+        let arena = Arena::new();
+        let mut decoder = Decoder::new(&arena);
+        let mut expected = Some(Vec::new());
+        for single in &singles {
+            match decoder.labels(single.as_bytes()) {
+                Outcome::Event(one) => expected = expected.map(|all| [all, one].concat()),
+                _ => expected = None,
+            }
+        }
+        let found = match decoder.labels(frame.as_bytes()) {
+            Outcome::Event(labels) => Some(labels),
+            _ => None,
+        };
+        prop_assert_eq!(found, expected);
     }
 
     #[test]

@@ -41,6 +41,17 @@ fuzz_target!(|payload: &[u8]| {
         }
         Outcome::Ignored(_) => (),
     }
+    match decoder.labels(payload) {
+        Outcome::Reject(reject) => assert_ne!(reject.reason, Reason::Crashed),
+        Outcome::Event(labels) => {
+            for label in labels {
+                for text in [label.src, label.uri, label.cid, label.val, label.cts] {
+                    assert!(!text.contains('\0'));
+                }
+            }
+        }
+        Outcome::Ignored(_) => (),
+    }
     if let Ok(text) = std::str::from_utf8(payload) {
         for collection in COLLECTIONS {
             if let Some(body) = decoder.record(collection, text) {

@@ -42,10 +42,7 @@ mod _native {
         payloads: &Bound<'py, PyAny>,
         clocks_ms: Vec<i64>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let payloads: Vec<Bound<'py, PyBytes>> = payloads
-            .try_iter()?
-            .map(|payload| Ok(payload?.cast_into()?))
-            .collect::<PyResult<_>>()?;
+        let payloads = bytes_of(payloads)?;
         if payloads.len() != clocks_ms.len() {
             let (payloads, clocks) = (payloads.len(), clocks_ms.len());
             let message = format!("{payloads} payloads, but {clocks} clocks");
@@ -69,9 +66,37 @@ mod _native {
         let mut builder = Builder::new(py);
         let results = PyList::empty(py);
         for outcome in &outcomes {
-            results.append(builder.outcome(outcome)?)?;
+            results.append(builder.outcome(outcome, Builder::event)?)?;
         }
         Ok(results)
+    }
+
+    #[pyfunction]
+    #[pyo3(signature = (payloads, /))]
+    fn decode_labels<'py>(
+        py: Python<'py>,
+        payloads: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let payloads = bytes_of(payloads)?;
+        let bytes: Vec<&[u8]> = payloads.iter().map(PyBytesMethods::as_bytes).collect();
+        let mut arena = Arena::new();
+        let arena = &mut arena;
+        let outcomes = py.detach(move || {
+            let mut decoder = Decoder::new(arena);
+            let decode = |payload| decoder.labels(payload);
+            bytes.into_iter().map(decode).collect::<Vec<_>>()
+        });
+        let mut builder = Builder::new(py);
+        let results = PyList::empty(py);
+        for outcome in &outcomes {
+            results.append(builder.outcome(outcome, Builder::labels)?)?;
+        }
+        Ok(results)
+    }
+
+    fn bytes_of<'py>(payloads: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let items = payloads.try_iter()?;
+        items.map(|payload| Ok(payload?.cast_into()?)).collect()
     }
 
     #[pyfunction]

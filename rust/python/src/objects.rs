@@ -1,8 +1,8 @@
 //! Outcomes as objects of the module's classes.
 
-use indexer_core::{Body, COLLECTIONS, Event, Kind, Outcome, RecordEvent};
+use indexer_core::{Body, COLLECTIONS, Event, Kind, Label, Outcome, RecordEvent};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString};
 
 use crate::classes;
 use crate::values::Values;
@@ -26,9 +26,13 @@ impl<'a, 'py> Builder<'a, 'py> {
         }
     }
 
-    pub(crate) fn outcome(&mut self, outcome: &Outcome<'a>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn outcome<T>(
+        &mut self,
+        outcome: &Outcome<T>,
+        build: impl FnOnce(&mut Self, &T) -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match outcome {
-            Outcome::Event(event) => Bound::new(self.py, self.event(event)?)?.into_any(),
+            Outcome::Event(event) => build(self, event)?,
             Outcome::Reject(reject) => {
                 let reject = classes::Reject {
                     reason: self.text(reject.reason.as_str()),
@@ -59,7 +63,15 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok(Bound::new(self.py, record)?.into_any())
     }
 
-    fn event(&mut self, event: &Event<'a>) -> PyResult<classes::Event> {
+    /// The labels of an entry: a tuple for each, in the order of the columns.
+    pub(crate) fn labels(&mut self, labels: &Vec<Label<'_>>) -> PyResult<Bound<'py, PyAny>> {
+        let rows = labels
+            .iter()
+            .map(|it| (it.src, it.uri, it.cid, it.val, it.neg, it.cts, it.exp));
+        Ok(PyList::new(self.py, rows)?.into_any())
+    }
+
+    pub(crate) fn event(&mut self, event: &Event<'a>) -> PyResult<Bound<'py, PyAny>> {
         let mut built = classes::Event {
             kind: self.kind(event.kind),
             did: self.text(event.did),
@@ -83,7 +95,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         if let Some(record) = &event.record {
             self.set_record(&mut built, event.did, record)?;
         }
-        Ok(built)
+        Ok(Bound::new(self.py, built)?.into_any())
     }
 
     fn set_record(

@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use flate2::read::GzDecoder;
-use indexer_core::{Arena, Decoder, Outcome};
+use indexer_core::{Arena, Decoder, Event, Outcome};
 
 pub(crate) const CID: &str = "bafyreihhvnqqezgk4hztfevaic6kxxllqg2pbkj25wnbdxcqs6jojyj64i";
 /// 2100-01-01T00:00:00Z: after every rev of the test data.
@@ -33,6 +33,15 @@ pub(crate) fn fate(payload: impl AsRef<[u8]>) -> String {
     })
 }
 
+/// What becomes of an entry of the stream of labels: `labels:` with their number, or as [`fate`].
+pub(crate) fn labels_fate(payload: impl AsRef<[u8]>) -> String {
+    match Decoder::new(&Arena::new()).labels(payload.as_ref()) {
+        Outcome::Event(labels) => format!("labels:{}", labels.len()),
+        Outcome::Reject(reject) => format!("dead:{}", reject.cause()),
+        Outcome::Ignored(reason) => format!("ignored:{}", reason.as_str()),
+    }
+}
+
 /// `record.json` of an event; None if there is none.
 pub(crate) fn record_json(payload: impl AsRef<[u8]>) -> Option<String> {
     decoded(payload.as_ref(), |outcome| match outcome {
@@ -41,7 +50,7 @@ pub(crate) fn record_json(payload: impl AsRef<[u8]>) -> Option<String> {
     })
 }
 
-pub(crate) fn decoded<T>(payload: &[u8], look: impl FnOnce(&Outcome<'_>) -> T) -> T {
+pub(crate) fn decoded<T>(payload: &[u8], look: impl FnOnce(&Outcome<Event<'_>>) -> T) -> T {
     let arena = Arena::new();
     look(&Decoder::new(&arena).event(payload, CLOCK_MS))
 }
