@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
@@ -20,6 +21,8 @@ from indexer.sink.writer import DeadLetter
 from indexer.source import BLOCK_MS, Message, Source
 
 log = structlog.get_logger()
+
+Answer = TypeVar("Answer")
 
 REDIS_AWAY = (RedisError, OSError, TimeoutError)
 PASSING = ("LOADING", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN")
@@ -108,6 +111,8 @@ class Lane:
     async def _read(self, batches: "asyncio.Queue[Decoded | None]", stop: asyncio.Event, *, drain: bool) -> None:
         """Fill the queue, one batch ahead of the writer; None ends it."""
         try:
+            if drain and not await self._patiently(self.source.exists):
+                return  # nothing to drain, and a full Redis would refuse to make the group
             await self._patiently(self.source.ensure_group)
             async for messages in self._messages(stop, drain=drain):
                 await self._room.acquire()
@@ -160,13 +165,13 @@ class Lane:
         self.progress = time.time()
         self.metrics.batch(batch.tally, outcome)
 
-    async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
+    async def _patiently(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Call Redis until it answers."""
         while True:
             try:
-                await call()
+                answer = await call()
                 self.waiting = False
-                return
+                return answer
             except REDIS_AWAY as error:
                 await self._recover(error)
 

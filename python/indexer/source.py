@@ -55,8 +55,12 @@ class Source:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
+    async def exists(self) -> bool:
+        """Whether the stream is there."""
+        return bool(await self._redis.exists(self.stream))
+
     async def _has_group(self) -> bool:
-        groups = await self._redis.xinfo_groups(self.stream)
+        groups = await self._redis.xinfo_groups(self.stream) if await self.exists() else []
         return any(group["name"] == self.group.encode() for group in groups)
 
     async def own_pending(self) -> AsyncIterator[list[Message]]:

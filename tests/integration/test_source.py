@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from indexer import embedded
 from indexer.source import Message, Source
@@ -198,13 +198,16 @@ async def test_group_that_is_there_is_enough_for_a_full_redis(redis_server: embe
         await client.aclose()
 
 
-async def test_full_redis_without_the_group_is_an_error(redis_server: embedded.Redis) -> None:
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_full_redis_without_the_group_is_an_error_that_passes(
+    redis_server: embedded.Redis, *, is_there: bool
+) -> None:
     client = Redis.from_url(redis_server.url, protocol=2)
     try:
-        await add(client, *[b"x" * 10_000] * 200)
+        await client.xadd(STREAM if is_there else "other", {b"event": b"x" * 2_000_000})
         await client.config_set("maxmemory-policy", "noeviction")
         await client.config_set("maxmemory", "1mb")
-        with pytest.raises(RedisError):
+        with pytest.raises(OutOfMemoryError):
             await source(client).ensure_group()
     finally:
         await client.aclose()
