@@ -126,6 +126,24 @@ def verification(subject: str, name: str = "Somebody") -> Record:
     return record("app.bsky.graph.verification", subject=subject, handle="some.test", displayName=name)
 
 
+LABELER = f"did:plc:{'l' * 24}"
+
+
+def label(uri: str = A, val: str = "spam", cts: str = CREATED_COLUMN, src: str = LABELER, **fields: Any) -> Record:
+    """A label; `fields` are `cid`, `neg`, `exp` and the like."""
+    return {"ver": 1, "src": src, "uri": uri, "val": val, "cts": cts, "sig": {"0": 1, "1": 2}, **fields}
+
+
+def label_message(label: Any) -> bytes:
+    """An entry of the TypeScript producer, for the field `event`."""
+    return json.dumps({"type": "label", "label": label}).encode()
+
+
+def label_frame(*labels: Any, seq: int = 1) -> bytes:
+    """An entry of the Rust producer, for the field `labels`."""
+    return json.dumps({"seq": seq, "labels": labels}).encode()
+
+
 def create(uri: str, record: Any, rev: str = REVS[0], cid: str = C1, **fields: Any) -> bytes:
     return message("create", uri, rev, record=record, cid=cid, **fields)
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from indexer.errors import ConfigError, ExitCode, IndexerError
+from indexer.errors import ExitCode, IndexerError
 from indexer.settings import OPTIONS, Option, Settings, option, resolve
 
 DESCRIPTION = """\
@@ -58,12 +58,6 @@ def _run(given: argparse.Namespace) -> int:
     from indexer import logs
 
     settings, warnings = Settings.from_environment(os.environ, _flags(given))
-    if settings.mode == "label":
-        raise ConfigError(
-            "INDEXER_MODE=label is not available yet",
-            "this version indexes events, not labels",
-            "set INDEXER_MODE to all or stream",
-        )
     settings = replace(settings, drain=given.drain, wait=given.wait)
     logs.configure(settings.log_level, os.environ)
     for warning in warnings:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from indexer.metrics import OUTCOMES, STAGES, Metrics
-from indexer.sink.commit import Outcome
+from indexer.sink.halving import Outcome
 
 
 @dataclass(frozen=True, slots=True)

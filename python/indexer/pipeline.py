@@ -9,15 +9,17 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
-from indexer._native import Event, Reject, decode_events
+from indexer import _native
+from indexer._native import Event, Ignored, Reject
 from indexer.lane_metrics import LaneMetrics, Tally
-from indexer.sink.commit import Entry, HaltedError, Sink
-from indexer.sink.writer import DeadLetter
+from indexer.sink.dead_letter import DeadLetter
+from indexer.sink.halving import Content, Entry, HaltedError, HalvingSink
+from indexer.sink.labels import Label
 from indexer.source import BLOCK_MS, Message, Source
 
 log = structlog.get_logger()
@@ -34,50 +36,63 @@ DRAIN_BLOCK_MS = 100
 
 
 @dataclass(slots=True)
-class Decoded:
+class Decoded(Generic[Content]):
     """A batch after decoding: each message is an entry, a dead letter or ignored."""
 
-    entries: list[Entry]
+    entries: list[Entry[Content]]
     letters: list[DeadLetter]
     ids: list[bytes]
     tally: Tally
     seconds: float
 
 
-def decode(messages: Sequence[Message], stream: str, clock_ms: int) -> Decoded:
-    """Decode a batch in one crossing; a message without a body is ignored, with one that says nothing."""
+Decode = Callable[[Sequence[Message], str, int], Decoded[Content]]
+"""Decodes messages of a stream; "now" is in milliseconds since the epoch."""
+
+
+def decode(messages: Sequence[Message], stream: str, clock_ms: int) -> Decoded[Event]:
+    """Decode a batch of events in one crossing; a message without a body is ignored, with one that says nothing."""
+    clocks_ms = [max(clock_ms, message.ms) for message in messages if message.payload is not None]
+    return _sorted(messages, stream, lambda payloads: _native.decode_events(payloads, clocks_ms))
+
+
+def decode_labels(messages: Sequence[Message], stream: str, _clock_ms: int) -> Decoded[list[Label]]:
+    """As `decode`, for labels, which no clock judges."""
+    return _sorted(messages, stream, _native.decode_labels)
+
+
+def _sorted(
+    messages: Sequence[Message], stream: str, parse: Callable[[list[bytes]], list[Content | Reject | Ignored]]
+) -> Decoded[Content]:
     started = time.perf_counter()
-    whole = [message for message in messages if message.payload is not None]
+    whole = [(message.id.decode(), message.payload) for message in messages if message.payload is not None]
     ignored = Counter("vanished" if message.vanished else "empty" for message in messages if message.payload is None)
-    results = decode_events(
-        [message.payload or b"" for message in whole], [max(clock_ms, message.ms) for message in whole]
-    )
-    entries: list[Entry] = []
+    entries: list[Entry[Content]] = []
     letters: list[DeadLetter] = []
     cleaned = 0
-    for message, result in zip(whole, results, strict=True):
-        payload = message.payload or b""
-        if isinstance(result, Event):
-            entries.append(Entry(message.id.decode(), payload, result))
-            cleaned += result.cleaned
-        elif isinstance(result, Reject):
-            letters.append(
-                DeadLetter(stream, message.id.decode(), result.cause, "reject", None, result.detail, 1, payload)
-            )
-        else:
+    for (id_, payload), result in zip(whole, parse([payload for _, payload in whole]), strict=True):
+        if isinstance(result, Reject):
+            letters.append(DeadLetter(stream, id_, result.cause, "reject", None, result.detail, 1, payload))
+        elif isinstance(result, Ignored):
             ignored[result.reason] += 1
+        else:
+            entries.append(Entry(id_, payload, result))
+            cleaned += isinstance(result, Event) and result.cleaned
     tally = Tally([letter.cause.partition(":")[0] for letter in letters], ignored, cleaned)
     ids = [message.id for message in messages]
     return Decoded(entries, letters, ids, tally, time.perf_counter() - started)
 
 
-class Lane:
+class Lane(Generic[Content]):
     """Reads one stream and writes its batches in stream order."""
 
-    def __init__(self, source: Source, sink: Sink, metrics: LaneMetrics) -> None:
+    def __init__(
+        self, source: Source, sink: HalvingSink[Content], metrics: LaneMetrics, decode: Decode[Content]
+    ) -> None:
         self.source = source
         self.sink = sink
         self.metrics = metrics
+        self._decode = decode
         self.halted: str | None = None
         """Why the lane stands still."""
         self.waiting = False
@@ -93,7 +108,7 @@ class Lane:
 
     async def run(self, stop: asyncio.Event, *, drain: bool) -> None:
         """Process batches until `stop` is set; with `drain` until there is nothing more. Returns when halted, too."""
-        batches: asyncio.Queue[Decoded | None] = asyncio.Queue()
+        batches: asyncio.Queue[Decoded[Content] | None] = asyncio.Queue()
         reader = asyncio.create_task(self._read(batches, stop, drain=drain), name=f"read {self.source.stream}")
         try:
             while (batch := await batches.get()) is not None:
@@ -108,7 +123,9 @@ class Lane:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
-    async def _read(self, batches: "asyncio.Queue[Decoded | None]", stop: asyncio.Event, *, drain: bool) -> None:
+    async def _read(
+        self, batches: "asyncio.Queue[Decoded[Content] | None]", stop: asyncio.Event, *, drain: bool
+    ) -> None:
         """Fill the queue, one batch ahead of the writer; None ends it."""
         try:
             if drain and not await self._patiently(self.source.exists):
@@ -118,7 +135,7 @@ class Lane:
                 await self._room.acquire()
                 self._in_hand.update(message.id for message in messages)
                 clock_ms = time.time_ns() // 1_000_000
-                batches.put_nowait(await asyncio.to_thread(decode, messages, self.source.stream, clock_ms))
+                batches.put_nowait(await asyncio.to_thread(self._decode, messages, self.source.stream, clock_ms))
         finally:
             batches.put_nowait(None)
 
@@ -153,7 +170,7 @@ class Lane:
             else:
                 self.progress = time.time()
 
-    async def _batch(self, batch: Decoded) -> None:
+    async def _batch(self, batch: Decoded[Content]) -> None:
         """Commit, derive again, then acknowledge: never the other way round."""
         outcome = await self.sink.commit(batch.entries, batch.letters)
         started = time.perf_counter()

@@ -17,19 +17,17 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from indexer import _native, values
-from indexer.database import Pool, Turns, open_pool
+from indexer.database import Pool, open_pool
 from indexer.errors import ExitCode, UnavailableError
 from indexer.http import Health, serving
-from indexer.lane_metrics import LaneMetrics
+from indexer.lanes import lanes_of
 from indexer.lease import Lease
 from indexer.metrics import Metrics
 from indexer.pipeline import Lane
 from indexer.schema.check import check_url
 from indexer.settings import Settings
-from indexer.sink.commit import Sink
 from indexer.sink.recount import Recounter
 from indexer.sink.statements import Statements
-from indexer.source import Source
 from indexer.streams import sample
 
 log = structlog.get_logger()
@@ -60,9 +58,8 @@ async def run(settings: Settings) -> int:
             if await _unless(stop, lease.take()) is None:
                 return ExitCode.DONE
             stack.push_async_callback(_quietly, lease.release)
-            metrics = Metrics(settings.streams)
-            turns = Turns(settings.pool_max_size)
-            lanes = [_lane(settings, stream, pool, turns, statements, redis, metrics) for stream in settings.streams]
+            metrics = Metrics(settings.streams_read)
+            lanes = lanes_of(settings, pool, statements, redis, metrics)
             port = await stack.enter_async_context(
                 serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
             )
@@ -158,24 +155,8 @@ async def _reachable(redis: Redis, settings: Settings) -> None:
         ) from None
 
 
-def _lane(
-    settings: Settings, stream: str, pool: Pool, turns: Turns, statements: Statements, redis: Redis, metrics: Metrics
-) -> Lane:
-    sink = Sink(
-        pool,
-        statements,
-        stream,
-        settings.notifications,
-        settings.aggregates,
-        settings.max_attempts,
-        turns,
-    )
-    source = Source(redis, stream, settings.group, settings.consumer, settings.batch_size)
-    return Lane(source, sink, LaneMetrics(metrics, stream))
-
-
 async def _until_done(
-    settings: Settings, lanes: list[Lane], beside: Beside, stop: asyncio.Event, hurry: asyncio.Event
+    settings: Settings, lanes: list[Lane[Any]], beside: Beside, stop: asyncio.Event, hurry: asyncio.Event
 ) -> ExitCode:
     """Run the lanes until they end; the first signal lets them finish, the second does not."""
     running = {
@@ -183,7 +164,7 @@ async def _until_done(
     }
     aside = {
         asyncio.create_task(beside.lease.keep(), name="lease"),
-        asyncio.create_task(_samples(settings, lanes, beside), name="samples"),
+        asyncio.create_task(_samples(lanes, beside), name="samples"),
     }
     recounts, lanes_ended = settings.aggregates == "recount", asyncio.Event()
     if recounts:
@@ -214,7 +195,7 @@ async def _recount(recounter: Recounter, lanes_ended: asyncio.Event, *, drain: b
 
 async def _watch(
     settings: Settings,
-    lanes: list[Lane],
+    lanes: list[Lane[Any]],
     running: set["asyncio.Task[None]"],
     beside: set["asyncio.Task[None]"],
     hurried: "asyncio.Task[None]",
@@ -260,21 +241,21 @@ async def _too_late(stop: asyncio.Event, hurry: asyncio.Event, grace_s: float) -
         await asyncio.wait_for(hurry.wait(), grace_s)
 
 
-async def _samples(settings: Settings, lanes: list[Lane], beside: Beside) -> None:
+async def _samples(lanes: list[Lane[Any]], beside: Beside) -> None:
     """Keep the gauges fresh."""
     redis, pool, metrics = beside.redis, beside.pool, beside.metrics
     while True:
         metrics.db_connections.set(pool.get_size())
         for lane in lanes:
             with contextlib.suppress(RedisError, OSError):
-                state = await sample(redis, lane.source.stream, settings.group)
+                state = await sample(redis, lane.source.stream, lane.source.group)
                 metrics.stream_length.labels(lane.source.stream).set(state.length)
                 metrics.stream_pending.labels(lane.source.stream).set(state.pending)
                 metrics.stream_oldest_pending_seconds.labels(lane.source.stream).set(state.oldest_pending_s)
         await asyncio.sleep(SAMPLE_S)
 
 
-def _health(lanes: list[Lane]) -> Health:
+def _health(lanes: list[Lane[Any]]) -> Health:
     halted = tuple(f"lane {lane.source.stream} halted: {values.mask(lane.halted)}" for lane in lanes if lane.halted)
     stalled = tuple(
         f"lane {lane.source.stream} made no progress for {STALLED_S} s"

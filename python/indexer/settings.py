@@ -141,6 +141,12 @@ class Settings:
     drain: bool = False
     wait: bool = False
 
+    @property
+    def streams_read(self) -> tuple[str, ...]:
+        """The streams that have a lane in this mode; that of labels is the last."""
+        events = () if self.mode == "label" else self.streams
+        return events if self.mode == "stream" else (*events, self.label_stream)
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> tuple[Self, list[str]]:
         """Settings and the warnings about what was given.

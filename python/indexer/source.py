@@ -20,7 +20,7 @@ class Message:
 
     id: bytes
     payload: bytes | None
-    """None where the entry has no field `event`, or its body is gone."""
+    """None where the entry has none of the fields that the source looks for, or its body is gone."""
     vanished: bool = False
     """Whether the entry was deleted while it was pending."""
 
@@ -33,12 +33,22 @@ class Message:
 class Source:
     """One stream, read as one consumer of one group, over a connection of its own because reads block."""
 
-    def __init__(self, redis: "Redis", stream: str, group: str, consumer: str, count: int) -> None:
+    def __init__(
+        self,
+        redis: "Redis",
+        stream: str,
+        group: str,
+        consumer: str,
+        count: int,
+        fields: Sequence[bytes] = (b"event",),
+    ) -> None:
+        """`fields` may hold the payload; the first that an entry has does."""
         self._redis = redis
         self.stream = stream
         self.group = group
         self.consumer = consumer
         self.count = count
+        self._fields = fields
 
     async def ensure_group(self) -> None:
         """Create the group where it is missing, at the oldest entry (streams.md 1).
@@ -101,7 +111,12 @@ class Source:
         reply: Any = await self._redis.xreadgroup(
             self.group, self.consumer, {self.stream: cursor}, count=self.count, block=block_ms
         )
-        return [_message(id_, fields) for _, entries in reply for id_, fields in entries]
+        return [self._message(id_, fields) for _, entries in reply for id_, fields in entries]
+
+    def _message(self, id_: bytes, fields: dict[bytes, bytes] | None) -> Message:
+        if not fields:
+            return Message(id_, None, vanished=True)
+        return Message(id_, next((fields[name] for name in self._fields if name in fields), None))
 
     async def settle(self, ids: Sequence[bytes]) -> None:
         """Acknowledge and delete; not in MULTI, which a full Redis refuses (streams.md 7). Replies are looked at."""
@@ -116,12 +131,6 @@ class Source:
             self.stream, self.group, min="-", max="+", count=1, consumername=self.consumer
         )
         return len(rows)
-
-
-def _message(id_: bytes, fields: dict[bytes, bytes] | None) -> Message:
-    if not fields:
-        return Message(id_, None, vanished=True)
-    return Message(id_, fields.get(b"event"))
 
 
 def _position(id_: bytes) -> tuple[int, int]:

@@ -138,7 +138,7 @@ def running(*arguments: Any, **options: Any) -> Iterator[Daemon]:
         daemon.kill()
 
 
-def feed(redis_url: str, stream: str, payloads: Iterable[bytes]) -> list[str]:
+def feed(redis_url: str, stream: str, payloads: Iterable[bytes], field: str = "event") -> list[str]:
     """Add messages to a stream, in order; their ids."""
     ids: list[str] = []
     with redis.Redis.from_url(redis_url) as client:
@@ -146,15 +146,15 @@ def feed(redis_url: str, stream: str, payloads: Iterable[bytes]) -> list[str]:
         for payload in payloads:
             pending.append(payload)
             if len(pending) == 1000:
-                ids += _add(client, stream, pending)
+                ids += _add(client, stream, pending, field)
                 pending = []
-        return ids + _add(client, stream, pending)
+        return ids + _add(client, stream, pending, field)
 
 
-def _add(client: "redis.Redis", stream: str, payloads: list[bytes]) -> list[str]:
+def _add(client: "redis.Redis", stream: str, payloads: list[bytes], field: str) -> list[str]:
     with client.pipeline(transaction=False) as pipeline:
         for payload in payloads:
-            pipeline.xadd(stream, {"event": payload})
+            pipeline.xadd(stream, {field: payload})
         return [id_.decode() for id_ in pipeline.execute()]
 
 

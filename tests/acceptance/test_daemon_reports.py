@@ -23,7 +23,7 @@ def test_every_series_is_there_and_zero_at_start(database: str, redis_url: str, 
         assert daemon.get("/other")[0] == 404
     declared = {
         (sample.name, tuple(sorted(sample.labels.items())))
-        for family in Metrics(("firehose_live", "firehose_backfill")).registry.collect()
+        for family in Metrics(("firehose_live", "firehose_backfill", "label_live")).registry.collect()
         if family.name.startswith("indexer_")
         for sample in family.samples
     }

@@ -9,6 +9,7 @@ import csv
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ CLEANED = (
     "nul_in_post_text", "nul_in_alt", "nul_in_profile_name", "nul_in_tag", "lone_surrogate_text", "lone_surrogate_tag",
 )  # fmt: skip
 ATTEMPTS = 2
-BATCH_SIZES = {"mixed-5k-hostile": 300, "backfill-10k": 1000}
+BATCH_SIZES = {"mixed-5k-hostile": 300, "backfill-10k": 1000, "labels-2k": 150}
 
 
 def expected_fates() -> dict[str, str]:
@@ -44,6 +45,8 @@ class State:
     letters: dict[str, asyncpg.Record]
     records: dict[str, asyncpg.Record]
     revs: dict[str, str]
+    labels: dict[tuple[str, ...], asyncpg.Record]
+    """By key."""
 
 
 async def state_of(database: str) -> State:
@@ -52,12 +55,14 @@ async def state_of(database: str) -> State:
         letters = await connection.fetch("SELECT * FROM indexer.dead_letter")
         records = await connection.fetch("SELECT uri, rev, cid FROM record")
         revs = await connection.fetch('SELECT did, "repoRev" FROM actor_sync')
+        labels = await connection.fetch("SELECT src, uri, cid, val, neg, cts, exp FROM label")
     finally:
         await connection.close()
     return State(
         {row["message_id"]: row for row in letters},
         {row["uri"]: row for row in records},
         {row["did"]: row["repoRev"] for row in revs},
+        {tuple(row)[:4]: row for row in labels},
     )
 
 
@@ -69,7 +74,11 @@ class Messages:
         self.payloads = library.messages(case)
         self.kinds = {position: kind for position, kind in library.kinds(case).items() if is_in_scope(kind)}
         now_ms = time.time_ns() // 1_000_000
-        self.decoded = _native.decode_events(self.payloads, [now_ms] * len(self.payloads))
+        self.decoded: Sequence[Any] = (
+            _native.decode_labels(self.payloads)
+            if library.stream(case) == "label_live"
+            else _native.decode_events(self.payloads, [now_ms] * len(self.payloads))
+        )
         self.revs: dict[str, list[tuple[int, str]]] = {}
         """By URI: the places and revs of its messages."""
         for position, event in enumerate(self.decoded):
@@ -84,6 +93,8 @@ class Messages:
             return f"dead {letter['cause'].partition(':')[0]}{self._left_rows(position, state)}"
         if isinstance(event, _native.Ignored):
             return f"ignored {event.reason}{self._left_rows(position, state)}"
+        if isinstance(event, list):
+            return self._fate_of_labels(event, state)
         assert isinstance(event, _native.Event), "rejected, and no dead letter"
         rev = event.rev or ""
         tracked = (bool(event.backfill) and event.kind != "repo") or state.revs.get(event.did, "") >= rev
@@ -100,6 +111,12 @@ class Messages:
         if any(place < position and other > rev for place, other in others):
             return "no rows"
         return "stored" if any(place > position and other > rev for place, other in others) else "lost"
+
+    def _fate_of_labels(self, labels: list[Any], state: State) -> str:
+        """Stored where each is in its row, or was until one with a greater `cts` came."""
+        rows = [(label, state.labels.get(label[:4])) for label in labels]
+        is_there = [row is not None and (tuple(row) == label or row["cts"] > label[5]) for label, row in rows]
+        return "stored" if all(is_there) else "lost"
 
     def _left_rows(self, position: int, state: State) -> str:
         """Names a record row that this message left, though it should have none."""

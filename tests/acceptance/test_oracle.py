@@ -13,6 +13,7 @@ SMALL = ("real-firehose", "real-scenarios", "real-posts", "real-repos")
 SIZES = (1, 7, 100, 500, 2000)
 RUNS = [(case, size) for case in SMALL for size in SIZES if (case, size) != ("real-posts", 1)]
 RUNS += [("mixed-5k-hostile", 100), ("mixed-5k-hostile", 2000), ("backfill-10k", 500), ("backfill-10k", 2000)]
+RUNS += [("labels-2k", size) for size in (1, 7, 500)]
 LONG_RUNS = [("real-posts", 1), ("mixed-5k-hostile", 1), ("backfill-10k", 1)]
 LONG_RUNS += [("mixed-30k", size) for size in (1, 7, 100, 500, 2000)]
 
@@ -73,15 +74,19 @@ def test_mode_updates_notifies_as_the_reference_does(database: str, redis_url: s
 
 
 @pytest.mark.timeout(180)
-def test_shuffled_stream_gives_the_same_tables(database: str, redis_url: str, tmp_path: Path) -> None:
-    index(database, redis_url, tmp_path, "mixed-5k-hostile", 100, seed=1)
-    equals_reference(database, "mixed-5k-hostile", "--order-free")
+@pytest.mark.parametrize(("case", "twice"), [("mixed-5k-hostile", False), ("labels-2k", True)])
+def test_shuffled_stream_gives_the_same_tables(
+    database: str, redis_url: str, tmp_path: Path, case: str, *, twice: bool
+) -> None:
+    index(database, redis_url, tmp_path, case, 100, seed=1, twice=twice)
+    equals_reference(database, case, "--order-free")
 
 
 @pytest.mark.timeout(180)
-def test_three_instances_give_the_same_tables(database: str, redis_url: str, tmp_path: Path) -> None:
-    index(database, redis_url, tmp_path, "mixed-5k-hostile", 50, consumers=("one", "two", "three"))
-    equals_reference(database, "mixed-5k-hostile", "--order-free")
+@pytest.mark.parametrize("case", ["mixed-5k-hostile", "labels-2k"])
+def test_three_instances_give_the_same_tables(database: str, redis_url: str, tmp_path: Path, case: str) -> None:
+    index(database, redis_url, tmp_path, case, 50, consumers=("one", "two", "three"))
+    equals_reference(database, case, "--order-free")
 
 
 @pytest.mark.long

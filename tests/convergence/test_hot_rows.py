@@ -13,7 +13,8 @@ from indexer import embedded
 from indexer._native import Event, decode_events
 from indexer.pipeline import decode
 from indexer.schema import create
-from indexer.sink.commit import Outcome, Sink
+from indexer.sink.commit import Sink
+from indexer.sink.halving import Outcome
 from indexer.source import Message
 from tests.convergence.expected import expected
 from tests.convergence.hot import hot_messages

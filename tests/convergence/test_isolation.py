@@ -8,11 +8,13 @@ from typing import Any
 import asyncpg
 import pytest
 
+from indexer._native import Event
 from indexer.database import open_pool
 from indexer.pipeline import decode
-from indexer.sink.commit import Entry, Outcome, Sink
+from indexer.sink.commit import Sink
+from indexer.sink.dead_letter import DeadLetter
+from indexer.sink.halving import Entry, Outcome
 from indexer.sink.statements import Statements
-from indexer.sink.writer import DeadLetter
 from indexer.source import Message
 from tests.convergence.laboratory import ATTEMPTS, CLOCK_MS, STREAM
 from tests.messages import A, B, cid, create, like, like_uri, post_uri
@@ -29,7 +31,7 @@ class CountingSink(Sink):
         self.alone: set[str] = set()
 
     async def _transaction(
-        self, entries: Sequence[Entry], letters: Sequence[DeadLetter], outcome: Outcome, *, careful: bool
+        self, entries: Sequence[Entry[Event]], letters: Sequence[DeadLetter], outcome: Outcome, *, careful: bool
     ) -> None:
         if len(entries) == 1:
             self.searches += entries[0].message_id not in self.alone

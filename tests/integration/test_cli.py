@@ -84,12 +84,6 @@ def test_wrong_setting_is_exit_78_without_its_secret() -> None:
     assert "ter2" not in found.stderr
 
 
-def test_a_mode_that_is_not_there_yet_is_refused() -> None:
-    found = command("run", "--mode", "label", **SETTINGS)
-    assert found.returncode == ExitCode.CONFIG
-    assert "not available yet" in found.stderr
-
-
 def test_schema_is_created_then_found_complete(empty_database: str) -> None:
     incomplete = command("schema", "check", DB_POSTGRES_URL=empty_database)
     assert incomplete.returncode == ExitCode.FINDINGS

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from indexer.sink.commit import HaltedError
+from indexer.sink.halving import HaltedError
 from tests.integration.writing import writing, wrong_counters
 from tests.messages import REVS, A, B, cid, create, delete, like, like_uri, post, post_uri, update
 

@@ -143,6 +143,15 @@ async def test_entry_without_the_field_has_no_payload(redis: "Redis") -> None:
     assert [(message.payload, message.vanished) for message in read] == [(None, False), (b"", False)]
 
 
+async def test_payload_is_in_the_first_of_the_fields_that_an_entry_has(redis: "Redis") -> None:
+    """Labels come in one of two (streams.md 4)."""
+    for fields in ({b"labels": b"1"}, {b"event": b"2"}, {b"labels": b"3", b"event": b"4"}, {b"other": b"5"}):
+        await redis.xadd(STREAM, dict[Any, Any](fields))
+    reader = Source(redis, STREAM, GROUP, "one", 10, (b"event", b"labels"))
+    await reader.ensure_group()
+    assert [message.payload for message in await reader.new(block_ms=10)] == [b"1", b"2", b"4", None]
+
+
 async def test_entry_knows_its_time(redis: "Redis") -> None:
     await redis.xadd(STREAM, {b"event": b"x"}, id="1761000000000-7")
     reader = source(redis)

@@ -7,11 +7,13 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 
+from indexer._native import Event
 from indexer.lane_metrics import LaneMetrics
 from indexer.metrics import Metrics
-from indexer.pipeline import Lane
-from indexer.sink.commit import Entry, HaltedError, Outcome, Sink
-from indexer.sink.writer import DeadLetter
+from indexer.pipeline import Lane, decode
+from indexer.sink.commit import Sink
+from indexer.sink.dead_letter import DeadLetter
+from indexer.sink.halving import Entry, HaltedError, Outcome
 from indexer.source import Source
 from tests.integration.writing import writing
 from tests.messages import A, create, post, post_uri
@@ -28,7 +30,7 @@ class Recorder:
         self.letters: list[str] = []
         self.before: Callable[[], Any] | None = None
 
-    async def commit(self, entries: Sequence[Entry], letters: Sequence[DeadLetter]) -> Outcome:
+    async def commit(self, entries: Sequence[Entry[Event]], letters: Sequence[DeadLetter]) -> Outcome:
         self.batches.append([entry.event.rkey or "" for entry in entries])
         self.letters += [letter.cause for letter in letters]
         if self.before is not None:
@@ -64,9 +66,9 @@ def metrics() -> Metrics:
     return Metrics((STREAM,))
 
 
-def lane(redis: "Redis", sink: object, metrics: Metrics, consumer: str = "one", count: int = 10) -> Lane:
+def lane(redis: "Redis", sink: object, metrics: Metrics, consumer: str = "one", count: int = 10) -> Lane[Event]:
     source = Source(redis, STREAM, GROUP, consumer, count)
-    return Lane(source, cast(Sink, sink), LaneMetrics(metrics, STREAM))
+    return Lane(source, cast(Sink, sink), LaneMetrics(metrics, STREAM), decode)
 
 
 async def add(redis: "Redis", *rkeys: str) -> list[bytes]:

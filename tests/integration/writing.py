@@ -11,10 +11,11 @@ import asyncpg
 from indexer._native import Event, Reject, decode_events
 from indexer.database import Pool, open_pool
 from indexer.notifications import Notifications
-from indexer.sink.commit import Entry, Outcome, Sink
+from indexer.sink.commit import Sink
 from indexer.sink.counts import Aggregates
+from indexer.sink.dead_letter import DeadLetter
+from indexer.sink.halving import Entry, Outcome
 from indexer.sink.statements import Statements
-from indexer.sink.writer import DeadLetter
 
 Snapshot = dict[str, list[str]]
 """The rows of each table that is not empty, as JSON text, sorted."""
@@ -50,7 +51,7 @@ class Writing:
     async def batch(self, messages: Sequence[tuple[str, bytes]]) -> Outcome:
         """Write one batch: pairs of message id and payload."""
         now_ms = time.time_ns() // 1_000_000
-        entries: list[Entry] = []
+        entries: list[Entry[Event]] = []
         letters: list[DeadLetter] = []
         decoded = decode_events([payload for _, payload in messages], [now_ms] * len(messages))
         for (id_, payload), result in zip(messages, decoded, strict=True):

@@ -7,9 +7,9 @@ from pathlib import Path
 import zstandard
 
 FOLDER = Path(__file__).parent
-HOSTILE = ("mixed-5k-hostile", "backfill-10k")
+HOSTILE = ("mixed-5k-hostile", "backfill-10k", "labels-2k")
 """The cases with hostile messages."""
-STREAMS = {"backfill-10k": "firehose_backfill"}
+STREAMS = {"backfill-10k": "firehose_backfill", "labels-2k": "label_live"}
 
 
 def stream(case: str) -> str:

@@ -199,6 +199,18 @@ ON CONFLICT (stream, message_id) DO UPDATE SET
     cause = excluded.cause, class = excluded.class, sqlstate = excluded.sqlstate, detail = excluded.detail,
     attempts = excluded.attempts, payload = excluded.payload, last_at = excluded.last_at
 
+-- name: upsert_labels
+-- A label takes the place of the one with its key where its cts is greater, as text (actors.md 5). Returns how many rows
+-- are new, and how many changed: a row that was inserted has no xmax.
+WITH written AS (
+    INSERT INTO {schema}.label AS l (src, uri, cid, val, neg, cts, exp)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[])
+    ON CONFLICT (src, uri, cid, val) DO UPDATE SET neg = excluded.neg, cts = excluded.cts, exp = excluded.exp
+    WHERE l.cts COLLATE "C" < excluded.cts COLLATE "C"
+    RETURNING l.xmax = 0 AS is_new
+)
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written
+
 -- name: loose_ends
 -- What transactions that did not see each other may have left, among the keys of a batch: $1 URIs of records that may
 -- be parents, $2 posts, $3 posts and posts of gates, $4 reposts, $5 quoting posts, $6 and $7 the posts that these two

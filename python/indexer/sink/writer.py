@@ -8,7 +8,6 @@ whoever's it is, and counted as it is found.
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import asyncpg
@@ -23,6 +22,7 @@ from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post import POST
 from indexer.records.post.embeds import QUOTE
 from indexer.sink.counts import Aggregates, Deltas
+from indexer.sink.dead_letter import DeadLetter, insert_dead_letters
 from indexer.sink.faults import MovedError
 from indexer.sink.statements import Statements
 from indexer.world import World
@@ -42,20 +42,6 @@ NOTIFICATION = Table(
 )
 
 _GATES = ("app.bsky.feed.threadgate", "app.bsky.feed.postgate")
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that has no effect, kept with its reason (interface.md)."""
-
-    stream: str
-    message_id: str
-    cause: str
-    fault_class: str
-    sqlstate: str | None
-    detail: str
-    attempts: int
-    payload: bytes
 
 
 class Hanging(NamedTuple):
@@ -101,7 +87,7 @@ class Writer:
         await self._commits(folded)
         for name, touched in (await self.deltas.write(self.connection, self.statements, aggregates)).items():
             self._note(name, "update", touched)
-        await self.dead_letters(letters)
+        await insert_dead_letters(self.connection, self.statements, letters)
 
     def _gather(self) -> None:
         """The rows that go and the rows that come, by table."""
@@ -258,11 +244,6 @@ class Writer:
             columns = [list(column) for column in zip(*rows, strict=True)]
             await self.connection.execute(self.statements["upsert_commits"], *columns)
             self._note("actor_sync", "update", len(rows))
-
-    async def dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        if letters:
-            columns = [[getattr(letter, name) for letter in letters] for name in DeadLetter.__dataclass_fields__]
-            await self.connection.execute(self.statements["insert_dead_letters"], *columns)
 
     async def _insert(self, table: Table, rows: Sequence[Row]) -> None:
         """Insert rows, all of which must find their place free."""

@@ -1,0 +1,54 @@
+"""The lanes of a process, with what each of them reads and writes."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from indexer._native import Event
+from indexer.database import Pool, Turns
+from indexer.lane_metrics import LaneMetrics
+from indexer.metrics import Metrics
+from indexer.pipeline import Lane, decode, decode_labels
+from indexer.settings import Settings
+from indexer.sink.commit import Sink
+from indexer.sink.labels import Label, LabelSink
+from indexer.sink.statements import Statements
+from indexer.source import Source
+
+
+def lanes_of(settings: Settings, pool: Pool, statements: Statements, redis: Redis, metrics: Metrics) -> list[Lane[Any]]:
+    """A lane for each stream that the mode reads: those of events in their order, then that of labels."""
+    turns = Turns(settings.pool_max_size)
+    lanes: list[Lane[Any]] = []
+    if settings.mode != "label":
+        lanes += [_event_lane(settings, stream, pool, turns, statements, redis, metrics) for stream in settings.streams]
+    if settings.mode != "stream":
+        lanes.append(_label_lane(settings, pool, turns, statements, redis, metrics))
+    return lanes
+
+
+def _event_lane(
+    settings: Settings, stream: str, pool: Pool, turns: Turns, statements: Statements, redis: Redis, metrics: Metrics
+) -> Lane[Event]:
+    sink = Sink(
+        pool,
+        statements,
+        stream,
+        settings.notifications,
+        settings.aggregates,
+        settings.max_attempts,
+        turns,
+    )
+    source = Source(redis, stream, settings.group, settings.consumer, settings.batch_size)
+    return Lane(source, sink, LaneMetrics(metrics, stream), decode)
+
+
+def _label_lane(
+    settings: Settings, pool: Pool, turns: Turns, statements: Statements, redis: Redis, metrics: Metrics
+) -> Lane[list[Label]]:
+    stream = settings.label_stream
+    # where connections are short it takes turns with the backlog: the live lane goes first
+    sink = LabelSink(pool, statements, stream, settings.max_attempts, turns, rank=1)
+    fields = (b"event", b"labels")  # streams.md 4
+    source = Source(redis, stream, settings.label_group, settings.consumer, settings.batch_size, fields)
+    return Lane(source, sink, LaneMetrics(metrics, stream), decode_labels)
