@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 LONGEST_WAIT_S = 5.0
 """Between two tries while a server is away: short enough to be back at work when it is."""
+LONGEST_CONTENTION_S = 0.3
+"""The same where a neighbour is in the way, who needs about as long for a batch."""
 
 Content = TypeVar("Content")
 """What the messages of a stream hold: an event, or labels."""
@@ -126,8 +128,8 @@ class HalvingSink(ABC, Generic[Content]):
 
     async def _pause(self, kind: FaultClass, tries: int, error: BaseException) -> None:
         """Wait before the next try: longer each time, never in step with the neighbours."""
-        first = 0.005 if kind == "contention" else 0.2
-        longest = min(first * 2 ** min(tries - 1, 12), LONGEST_WAIT_S)
+        first, most = (0.005, LONGEST_CONTENTION_S) if kind == "contention" else (0.2, LONGEST_WAIT_S)
+        longest = min(first * 2 ** min(tries - 1, 12), most)
         if kind == "outage" and tries == 1:
             log.warning("database_away", stream=self._stream, error=error)
         elif kind == "contention" and tries % 20 == 0:
