@@ -31,8 +31,11 @@ def mask(text: str) -> str:
 
 
 def masked_secret(text: str) -> str:
-    """For a value that is secret as such: what `mask` leaves of a URL, nothing of any other text."""
-    return mask(text) if "://" in text else "***"
+    """For a value that is secret as such: of a URL all but its passwords, blanks in them included; else nothing."""
+    if "://" not in text:
+        return "***"
+    text = re.sub(r"(?s)(\w://[^\s:@/?]*):.*@", r"\1:***@", text)
+    return re.sub(r"(?i)([?&](?:ssl)?password=)[^&]*", r"\1***", text)
 
 
 def boolean(text: str) -> bool:

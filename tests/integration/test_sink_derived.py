@@ -260,6 +260,15 @@ async def quotes_of_each_cut(database: str, messages: Sequence[bytes]) -> list[l
     return found
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_div_18_repost_of_what_is_no_post_keeps_its_feed_item(database: str, way: Any) -> None:
+    feed = uri(A, "app.bsky.feed.generator", "f")
+    made = create(feed, record("app.bsky.feed.generator", did=A, displayName="f"), REVS[10], cid("f"))
+    reposted = create(R, repost(feed), REVS[15], cid("r"))
+    found = await in_any_order(database, way, [made, reposted, delete(feed, REVS[30])])
+    assert found == [([], [], [R])] * 6
+
+
 async def test_div_18_post_that_comes_again_in_the_same_batch_leaves_what_the_deletion_removed(database: str) -> None:
     again = create(P, post("again"), REVS[40], cid("again"))
     serial, batch = await quotes_of_each_cut(database, [BORN, QUOTED, REPOSTED, DIED, again])

@@ -120,6 +120,18 @@ def test_only_posts_have_a_thread_gate() -> None:
     assert (row["violatesThreadGate"], row["invalidReplyRoot"]) == (False, True)
 
 
+def test_uri_with_a_fragment_names_no_gate() -> None:
+    """Only the collection is replaced in it (records.md 6.2, 6.3)."""
+    part = f"{ROOT}#/text"
+    gates = (
+        create(GATE, threadgate(ROOT, allow=[]), cid=cid("gate")),
+        create(uri(A, "app.bsky.feed.postgate", "root"), postgate(ROOT, embeddingRules=DISABLE), cid=cid("g")),
+    )
+    tables = tables_after(*gates, create(post_uri(B, "r"), post(parent=part, embed=quote(part)), cid=cid("r")))
+    (row,) = tables["post"]
+    assert (row["violatesThreadGate"], row["violatesEmbeddingRules"]) == (False, None)
+
+
 class TestGatesOwners:
     """records.md 5.10: a gate has the authority and the record key of its post."""
 

@@ -124,3 +124,15 @@ def test_passwords_in_urls_are_masked(text: str, masked: str) -> None:
 def test_secret_that_is_no_url_is_masked_as_a_whole() -> None:
     assert values.masked_secret("hunter2") == "***"
     assert values.masked_secret("redis://:hunter2@cache") == "redis://:***@cache"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("postgresql://bsky:hun ter2@db/bsky", "postgresql://bsky:***@db/bsky"),
+        ("postgresql://bsky:hunter2\n@db/bsky", "postgresql://bsky:***@db/bsky"),
+        ("postgresql://db/bsky?password=hun ter2&user=bsky", "postgresql://db/bsky?password=***&user=bsky"),
+    ],
+)
+def test_secret_with_blanks_in_it_is_masked_to_its_end(text: str, masked: str) -> None:
+    assert values.masked_secret(text) == masked

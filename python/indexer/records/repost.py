@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from indexer import aturi
 from indexer.record_type import (
     COMMON,
     DATES,
@@ -34,8 +35,9 @@ def key(version: Version) -> Key:
 
 
 def hangs_on(version: Version) -> str | None:
+    """The post that is reposted; of another subject the deletion takes no feed item away (records.md 5.3, DIV-18)."""
     subject: str = version.value["subject"]["uri"]
-    return subject
+    return subject if aturi.parse(subject).collection == "app.bsky.feed.post" else None
 
 
 def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:

@@ -16,6 +16,7 @@ from indexer.records import RECORDS
 from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post.embeds import QUOTE, quoted_post
 from indexer.records.post.threads import has_invalid_root, reply_of
+from indexer.records.repost import hangs_on
 from indexer.sink.counts import Aggregates, Deltas
 from indexer.sink.statements import Statements
 from indexer.sink.writer import Hanging, restore
@@ -57,7 +58,8 @@ class DerivedKeys:
                 keys.gated.add(aturi.parse(uri).sibling(POST))
             elif event.collection == REPOST and arrives:
                 version = cast(Version, event)
-                keys.reposts[uri] = Hanging.of(version, version.value["subject"]["uri"], version.time)
+                if (post := hangs_on(version)) is not None:
+                    keys.reposts[uri] = Hanging.of(version, post, version.time)
         return keys
 
     def __bool__(self) -> bool:

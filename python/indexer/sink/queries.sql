@@ -231,7 +231,7 @@ UNION ALL
 SELECT 'feed_item', f.uri FROM {schema}.feed_item f
     JOIN {schema}.record s ON s.uri = f."postUri" AND s.json = ''
     JOIN {schema}.record r ON r.uri = f.uri AND r.rev COLLATE "C" < s.rev COLLATE "C"
-WHERE f.uri = ANY($4::text[])
+WHERE f.uri = ANY($4::text[]) AND f."postUri" = ANY($6::text[])
 UNION ALL
 SELECT 'quote', q.uri FROM {schema}.quote q
     JOIN {schema}.record s ON s.uri = q.subject AND s.json = ''

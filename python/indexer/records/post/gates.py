@@ -14,13 +14,17 @@ POST_GATE = "app.bsky.feed.postgate"
 
 def thread_gate_of(post: str) -> str | None:
     """The URI of the gate of a thread's root; only posts can have one."""
-    uri = aturi.parse(post)
-    return uri.sibling(THREAD_GATE) if uri.collection == POST else None
+    return _instead(post, THREAD_GATE) if aturi.parse(post).collection == POST else None
 
 
 def post_gate_of(post: str) -> str:
     """The URI of the gate that says who may embed a post."""
-    return aturi.parse(post).sibling(POST_GATE)
+    return _instead(post, POST_GATE)
+
+
+def _instead(post: str, collection: str) -> str:
+    """The URI with another collection in it; a fragment stays, and so names no gate (records.md 6.2)."""
+    return post.replace(f"/{POST}/", f"/{collection}/", 1)
 
 
 def mentioned(value: dict[str, Any]) -> set[str]:
