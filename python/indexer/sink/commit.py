@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import structlog
 
 from indexer._native import Event
+from indexer.accounts import AccountRules
 from indexer.database import Connection, Pool, Turns, rolled_back_on_error
 from indexer.fold import Folded, fold
 from indexer.notifications import Notifications
@@ -48,6 +49,8 @@ class Outcome:
 
     indexed: int = 0
     not_its_own: int = 0
+    account_status: int = 0
+    """Account events without effect."""
     dead: list[DeadLetter] = field(default_factory=list)
     """Messages that PostgreSQL refused."""
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -72,6 +75,7 @@ class Sink:
         aggregates: Aggregates,
         max_attempts: int,
         turns: Turns | None = None,
+        rules: AccountRules = AccountRules(),  # noqa: B008 (frozen)
     ) -> None:
         self._pool = pool
         self._turns = turns or Turns(pool.get_max_size())
@@ -80,6 +84,7 @@ class Sink:
         self._notifications = notifications
         self._aggregates: Aggregates = aggregates
         self._max_attempts = max_attempts
+        self._rules = rules
         self._backfill = "backfill" in stream
 
     async def commit(self, entries: Sequence[Entry], letters: Sequence[DeadLetter]) -> Outcome:
@@ -148,6 +153,7 @@ class Sink:
         fates = Counter(folded.fates)
         outcome.indexed += fates["indexed"]
         outcome.not_its_own += fates["not_its_own"]
+        outcome.account_status += fates["account_status"]
 
     async def _once(
         self,
@@ -166,7 +172,7 @@ class Sink:
         reads = Reads(connection, statements, world, events, careful=careful)
         await reads.all(also, self._notifications, backfill=self._backfill)
         read = time.perf_counter()
-        folded = fold(events, world, self._notifications, backfill=self._backfill)
+        folded = fold(events, world, self._notifications, self._rules, backfill=self._backfill)
         done = time.perf_counter()
         writer = Writer(connection, statements, world, careful=careful)
         await writer.all(folded, letters, self._aggregates)

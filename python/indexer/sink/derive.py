@@ -1,7 +1,8 @@
 """State that follows from rows of several records, derived again after the commit (design.md, derived state).
 
 Two transactions that do not see each other may both miss the other: a reply and its parent, a gate and its post, a
-quote or repost and the deletion of its post. Whoever commits last sees both here. Nothing changes where all is right.
+quote or repost and the deletion of its post; a status and an older deletion of one account. Whoever commits last sees
+both here. Nothing changes where all is right.
 """
 
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from indexer.record_type import Version
 from indexer.records import RECORDS
 from indexer.records.post.embeds import QUOTE, quoted_post
 from indexer.records.post.threads import has_invalid_root, reply_of
+from indexer.sink.accounts import withdraw_deletions
 from indexer.sink.counts import Aggregates, Deltas
 from indexer.sink.statements import Statements
 from indexer.world import Post, World
@@ -32,11 +34,15 @@ class DerivedKeys:
     gated: set[str] = field(default_factory=set)
     reposts: set[str] = field(default_factory=set)
     quotes: set[str] = field(default_factory=set)
+    accounts: set[str] = field(default_factory=set)
+    """DIDs with account events."""
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> "DerivedKeys":
         keys = cls()
         for event in events:
+            if event.kind == "account":
+                keys.accounts.add(event.did)
             if event.collection not in RECORDS or event.uri is None:
                 continue
             uri, arrives = event.uri, event.kind != "delete"
@@ -54,7 +60,7 @@ class DerivedKeys:
         return keys
 
     def __bool__(self) -> bool:
-        return bool(self.parents or self.posts or self.gated)
+        return bool(self.parents or self.posts or self.gated or self.accounts)
 
 
 async def derive_again(
@@ -73,10 +79,12 @@ async def derive_again(
         await connection.execute(statements["flag_gates"], sorted(found["gate"]))
     if "feed_item" in found:
         await connection.execute(statements["drop_outlived_feed_items"], sorted(found["feed_item"]))
+    deltas = Deltas()
     if "quote" in found:
-        deltas = Deltas()
         deltas.deleted(QUOTE, await connection.fetch(statements["drop_outlived_quotes"], sorted(found["quote"])))
-        await deltas.write(connection, statements, aggregates)
+    if keys.accounts:
+        await withdraw_deletions(connection, statements, keys.accounts)
+    await deltas.write(connection, statements, aggregates)
     await connection.execute("COMMIT")
     if "thread" in found:
         await _threads(connection, statements, found["thread"])
