@@ -46,18 +46,22 @@ impl Reader<'_> {
             }
             _ => self.digits(4)?,
         };
-        let month = self.optional(b'-', 1..=12)?.unwrap_or(1);
-        let day = self.optional(b'-', 1..=31)?.unwrap_or(1);
+        let month = self.part(b'-', 1..=12, 1)?;
+        let day = self.part(b'-', 1..=31, 1)?;
         Some(days_from_date(year, month, day) - days_from_date(1970, 1, 1))
     }
 
     /// Minutes of the day, and milliseconds of the minute.
     fn time(&mut self) -> Option<(i64, i64)> {
         let hour = self.digits(2)?;
-        let minute = self.optional(b':', 0..=59)??;
-        let second = self.optional(b':', 0..=59)?;
+        if self.0.first() != Some(&b':') {
+            return None;
+        }
+        let minute = self.part(b':', 0..=59, 0)?;
+        let has_second = self.0.first() == Some(&b':');
+        let second = self.part(b':', 0..=59, 0)?;
         let mut fraction: &[u8] = b"";
-        if second.is_some() && self.takes(b".") {
+        if has_second && self.takes(b".") {
             let length = self
                 .0
                 .iter()
@@ -68,7 +72,6 @@ impl Reader<'_> {
                 return None;
             }
         }
-        let second = second.unwrap_or(0);
         let is_midnight = (minute, second) == (0, 0) && fraction.iter().all(|digit| *digit == b'0');
         (hour < 24 || (hour == 24 && is_midnight)).then(|| {
             let ms = i64::from(super::first_three_digits(fraction));
@@ -96,17 +99,17 @@ impl Reader<'_> {
         (hour < 24 && minute < 60).then_some(if is_east { minutes } else { -minutes })
     }
 
-    /// Two digits behind a separator, if that comes next. The outer None: they are no such number.
-    fn optional(
+    /// Two digits behind a separator; `otherwise` where that does not come next, None where they are no such number.
+    fn part(
         &mut self,
         separator: u8,
         range: std::ops::RangeInclusive<i64>,
-    ) -> Option<Option<i64>> {
+        otherwise: i64,
+    ) -> Option<i64> {
         if !self.takes(&[separator]) {
-            return Some(None);
+            return Some(otherwise);
         }
-        let number = self.digits(2)?;
-        range.contains(&number).then_some(Some(number))
+        self.digits(2).filter(|number| range.contains(number))
     }
 
     fn takes(&mut self, any_of: &[u8]) -> bool {
