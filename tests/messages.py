@@ -171,3 +171,12 @@ def message(kind: str, uri: str, rev: str, **fields: Any) -> bytes:
         **fields,
     }
     return json.dumps({name: value for name, value in whole.items() if value is not None}).encode()
+
+
+def identity(did: str = A, time: str = TIME) -> bytes:
+    return json.dumps({"type": "identity", "seq": 1, "time": time, "did": did, "handle": "a.test"}).encode()
+
+
+def account(did: str = A, time: str = TIME, **fields: Any) -> bytes:
+    """An account event; `fields` are `active` and `status`."""
+    return json.dumps({"type": "account", "seq": 1, "time": time, "did": did, **fields}).encode()

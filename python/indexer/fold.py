@@ -10,13 +10,14 @@ from typing import Literal, cast
 
 from indexer import aturi
 from indexer._native import Event
+from indexer.accounts import AccountRules, asks_for_handle, has_effect
 from indexer.notifications import Notifications, speaks
 from indexer.record_type import RecordType, StoredVersion, Version
 from indexer.records import RECORDS
 from indexer.records.post.threads import parent_arrived, reply_of
 from indexer.world import Group, Stored, World
 
-Fate = Literal["indexed", "not_its_own"]
+Fate = Literal["indexed", "not_its_own", "account_status"]
 
 
 @dataclass(slots=True)
@@ -27,9 +28,20 @@ class Folded:
     """One per event, in order."""
     commits: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By DID: the newest rev and the first commit that came with it (actors.md 1)."""
+    accounts: list[Event] = field(default_factory=list)
+    """Account events that have an effect."""
+    look_ups: list[Event] = field(default_factory=list)
+    """Events that ask for the handle of their DID, if it is not fresh (actors.md 2)."""
 
 
-def fold(events: Sequence[Event], world: World, notifications: Notifications, *, backfill: bool) -> Folded:
+def fold(
+    events: Sequence[Event],
+    world: World,
+    notifications: Notifications,
+    rules: AccountRules = AccountRules(),  # noqa: B008 (frozen)
+    *,
+    backfill: bool,
+) -> Folded:
     """Apply `events` in order. `backfill` says what an event without `seq` is, which its stream decides."""
     folded = Folded()
     for position, event in enumerate(events):
@@ -38,6 +50,13 @@ def fold(events: Sequence[Event], world: World, notifications: Notifications, *,
         if event.uri is not None and (record_type := RECORDS.get(event.collection or "")) is not None:
             tells = speaks(notifications, event.kind, is_backfill=is_backfill)
             fate = _apply(event, record_type, position, world, tells=tells, is_backfill=is_backfill)
+        elif event.kind == "account":
+            if has_effect(event, rules):
+                folded.accounts.append(event)
+            else:
+                fate = "account_status"
+        if rules.look_ups and fate == "indexed" and asks_for_handle(event):
+            folded.look_ups.append(event)
         folded.fates.append(fate)
         if event.commit is not None and fate == "indexed" and (event.kind == "repo" or not is_backfill):
             rev = event.rev or ""

@@ -35,6 +35,8 @@ class LaneMetrics:
         ignored = dict(tally.ignored)
         if outcome.not_its_own:
             ignored["not_its_own"] = outcome.not_its_own
+        if outcome.account_status:
+            ignored["account_status"] = outcome.account_status
         self._messages["indexed"].inc(outcome.indexed)
         self._messages["ignored"].inc(sum(ignored.values()))
         self._messages["dead_lettered"].inc(len(dead))

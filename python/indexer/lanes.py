@@ -5,6 +5,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from indexer._native import Event
+from indexer.accounts import AccountRules
 from indexer.database import Pool, Turns
 from indexer.lane_metrics import LaneMetrics
 from indexer.metrics import Metrics
@@ -16,9 +17,10 @@ from indexer.sink.statements import Statements
 from indexer.source import Source
 
 
-def lanes_of(settings: Settings, pool: Pool, statements: Statements, redis: Redis, metrics: Metrics) -> list[Lane[Any]]:
+def lanes_of(
+    settings: Settings, pool: Pool, turns: Turns, statements: Statements, redis: Redis, metrics: Metrics
+) -> list[Lane[Any]]:
     """A lane for each stream that the mode reads: those of events in their order, then that of labels."""
-    turns = Turns(settings.pool_max_size)
     lanes: list[Lane[Any]] = []
     if settings.mode != "label":
         lanes += [_event_lane(settings, stream, pool, turns, statements, redis, metrics) for stream in settings.streams]
@@ -38,6 +40,7 @@ def _event_lane(
         settings.aggregates,
         settings.max_attempts,
         turns,
+        AccountRules(settings.did_resolution, settings.account_deletion),
     )
     source = Source(redis, stream, settings.group, settings.consumer, settings.batch_size)
     return Lane(source, sink, LaneMetrics(metrics, stream), decode)

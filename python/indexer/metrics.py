@@ -13,11 +13,13 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from indexer import _native
+from indexer.identity.outcomes import CAUSES
 from indexer.schema.needs import TABLES
 
 OUTCOMES = ("indexed", "ignored", "dead_lettered")
 STAGES = ("read", "decode", "read_rows", "fold", "write", "settle", "ack")
 CHANGES = ("insert", "update", "delete")
+LOOK_UPS = ("found", "without_handle", "not_found", "unusable", "put_off")
 RETRY_CLASSES = ("outage", "contention", "data")
 WRITTEN_TABLES = tuple(table.name for table in TABLES if table.written)
 
@@ -53,6 +55,10 @@ class Metrics:
         self.cleaned_texts = self._counter(
             "cleaned_texts", "Records with a text that PostgreSQL refuses as it came (NUL, lone surrogates)."
         )
+        self.look_ups = self._counter("look_ups", "Handles that were looked up, by what came of it.", outcome=LOOK_UPS)
+        self.look_up_causes = self._counter("look_up_causes", "Look-ups that gave no handle.", cause=CAUSES)
+        self.handle_backlog = self._gauge("handle_backlog", "Look-ups of handles that are not done.")
+        self.did_cache_refused = self._counter("did_cache_refused", "DID documents that Redis did not take.")
         self.stage_seconds = self._filled(
             Histogram, "stage_seconds", "Seconds that a batch spent in a stage.", {"stage": STAGES}, buckets=SECONDS
         )

@@ -5,7 +5,7 @@ import contextlib
 import gc
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,15 +17,18 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from indexer import _native, values
-from indexer.database import Pool, open_pool
+from indexer.database import Pool, Turns, open_pool
 from indexer.errors import ExitCode, UnavailableError
+from indexer.handle_worker import HandleWorker
 from indexer.http import Health, serving
+from indexer.identity import DidCache, Resolver
 from indexer.lanes import lanes_of
 from indexer.lease import Lease
 from indexer.metrics import Metrics
 from indexer.pipeline import Lane
 from indexer.schema.check import check_url
 from indexer.settings import Settings
+from indexer.sink.handles import HandleQueue
 from indexer.sink.recount import Recounter
 from indexer.sink.statements import Statements
 from indexer.streams import sample
@@ -59,14 +62,18 @@ async def run(settings: Settings) -> int:
                 return ExitCode.DONE
             stack.push_async_callback(_quietly, lease.release)
             metrics = Metrics(settings.streams_read)
-            lanes = lanes_of(settings, pool, statements, redis, metrics)
+            turns = Turns(settings.pool_max_size)
+            lanes = lanes_of(settings, pool, turns, statements, redis, metrics)
             port = await stack.enter_async_context(
                 serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
             )
             log.info("started", version=_native.VERSION, metrics_port_bound=port, **settings.described())
-            beside = Beside(lease, Recounter(pool, statements), redis, pool, metrics)
+            queue = HandleQueue(pool, turns, statements)
+            handles = await stack.enter_async_context(_handles(settings, queue, redis, metrics))
+            beside = Beside(lease, Recounter(pool, statements), handles, redis, pool, metrics)
             code = await _until_done(settings, lanes, beside, stop, hurry)
-            log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes))
+            backlog = {"handle_backlog": await _counted(queue)} if handles is not None else {}
+            log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes), **backlog)
     return code
 
 
@@ -86,6 +93,8 @@ class Beside:
 
     lease: Lease
     recounter: Recounter
+    handles: HandleWorker | None
+    """None: look-ups are off."""
     redis: Redis
     pool: Pool
     metrics: Metrics
@@ -155,6 +164,33 @@ async def _reachable(redis: Redis, settings: Settings) -> None:
         ) from None
 
 
+@contextlib.asynccontextmanager
+async def _handles(
+    settings: Settings, queue: HandleQueue, redis: Redis, metrics: Metrics
+) -> AsyncIterator[HandleWorker | None]:
+    if not settings.did_resolution:
+        yield None
+        return
+    if settings.allow_private_addresses:
+        log.warning(
+            "private_addresses_allowed",
+            detail="INDEXER_ALLOW_PRIVATE_ADDRESSES=true: whoever has an account can make this process send requests "
+            "into its own network; for development only, unset it in production",
+        )
+    cache = DidCache(redis)
+    async with Resolver(
+        plc_url=settings.plc_url, allow_private_addresses=settings.allow_private_addresses, cache=cache
+    ) as resolver:
+        yield HandleWorker(queue, resolver, cache, metrics)
+
+
+async def _counted(queue: HandleQueue) -> int | None:
+    """What is left to look up; None where the database does not say."""
+    with contextlib.suppress(Exception):
+        return await asyncio.wait_for(queue.waiting(), 5)
+    return None
+
+
 async def _until_done(
     settings: Settings, lanes: list[Lane[Any]], beside: Beside, stop: asyncio.Event, hurry: asyncio.Event
 ) -> ExitCode:
@@ -166,24 +202,36 @@ async def _until_done(
         asyncio.create_task(beside.lease.keep(), name="lease"),
         asyncio.create_task(_samples(lanes, beside), name="samples"),
     }
-    recounts, lanes_ended = settings.aggregates == "recount", asyncio.Event()
-    if recounts:
+    lanes_ended = asyncio.Event()
+    finishing: set[asyncio.Task[None]] = set()
+    if settings.aggregates == "recount":
         recount = _recount(beside.recounter, lanes_ended, drain=settings.drain)
-        aside.add(counting := asyncio.create_task(recount, name="recount"))
+        finishing.add(asyncio.create_task(recount, name="recount"))
+    if beside.handles is not None:
+        finishing.add(asyncio.create_task(beside.handles.run(lanes_ended), name="handles"))
+    aside |= finishing
     hurried = asyncio.create_task(_too_late(stop, hurry, settings.grace_s), name="grace")
     try:
         code = await _watch(settings, lanes, running, aside, hurried, stop)
         lanes_ended.set()
-        if recounts and code == ExitCode.DONE:
-            await asyncio.wait({counting, hurried}, return_when=asyncio.FIRST_COMPLETED)
-            if not counting.done():
-                return ExitCode.STOPPED_EARLY
-            counting.result()
+        if code == ExitCode.DONE and not await _finished(finishing, hurried):
+            return ExitCode.STOPPED_EARLY
         return code
     finally:
         for task in (*running, *aside, hurried):
             task.cancel()
         await asyncio.gather(*running, *aside, hurried, return_exceptions=True)
+
+
+async def _finished(tasks: set["asyncio.Task[None]"], hurried: "asyncio.Task[None]") -> bool:
+    """Wait for tasks that come to an end by themselves; False where there is no more time."""
+    left = set(tasks)
+    while left and not hurried.done():
+        done, _ = await asyncio.wait({*left, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done & left:
+            task.result()
+        left -= done
+    return not left
 
 
 async def _recount(recounter: Recounter, lanes_ended: asyncio.Event, *, drain: bool) -> None:

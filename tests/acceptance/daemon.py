@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ PATIENCE_S = 60.0
 
 
 class Daemon:
-    """One process of the daemon; `environment` adds to the settings that it needs."""
+    """One process of the daemon; `environment` adds to the settings that it needs, `within` is a command before it."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Daemon:
         *flags: str,
         consumer: str = "one",
         environment: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
     ) -> None:
         settings = {name for option in OPTIONS for name in option.variables}
         variables = {name: text for name, text in os.environ.items() if name not in settings}
@@ -52,7 +53,7 @@ class Daemon:
         self.log = folder / f"{consumer}-{time.monotonic_ns()}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "indexer", "run", *flags],
+                [*within, sys.executable, "-m", "indexer", "run", *flags],
                 env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

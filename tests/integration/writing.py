@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from indexer._native import Event, Reject, decode_events
+from indexer.accounts import AccountRules
 from indexer.database import Pool, open_pool
 from indexer.notifications import Notifications
 from indexer.sink.commit import Sink
@@ -92,11 +93,12 @@ async def writing(
     aggregates: Aggregates = "delta",
     max_attempts: int = 3,
     connections: int = 4,
+    rules: AccountRules = AccountRules(),  # noqa: B008 (frozen)
 ) -> AsyncIterator[Writing]:
     """A `Writing` for the time of the block."""
     pool = await open_pool(database, "test", 1, connections, None)
     statements = Begins()
-    sink = Sink(pool, statements, stream, notifications, aggregates, max_attempts)
+    sink = Sink(pool, statements, stream, notifications, aggregates, max_attempts, rules=rules)
     try:
         yield Writing(database, pool, sink, stream, statements)
     finally:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from indexer._native import Event
+from indexer.accounts import AccountRules
 from indexer.database import Connection, Pool, Turns, rolled_back_on_error
 from indexer.fold import Folded, fold
 from indexer.notifications import Notifications
@@ -32,11 +33,13 @@ class Sink(HalvingSink[Event]):
         aggregates: Aggregates,
         max_attempts: int,
         turns: Turns | None = None,
+        rules: AccountRules = AccountRules(),  # noqa: B008 (frozen)
     ) -> None:
         self._backfill = "backfill" in stream
         super().__init__(pool, statements, stream, max_attempts, turns, rank=int(self._backfill))
         self._notifications = notifications
         self._aggregates: Aggregates = aggregates
+        self._rules = rules
 
     async def commit(self, entries: Sequence[Entry[Event]], letters: Sequence[DeadLetter]) -> Outcome:
         """As `HalvingSink.commit`; returns when everything is also derived again."""
@@ -67,6 +70,7 @@ class Sink(HalvingSink[Event]):
         fates = Counter(folded.fates)
         outcome.indexed += fates["indexed"]
         outcome.not_its_own += fates["not_its_own"]
+        outcome.account_status += fates["account_status"]
 
     async def _once(
         self,
@@ -85,7 +89,7 @@ class Sink(HalvingSink[Event]):
         reads = Reads(connection, statements, world, events, careful=careful)
         await reads.all(also, self._notifications, backfill=self._backfill)
         read = time.perf_counter()
-        folded = fold(events, world, self._notifications, backfill=self._backfill)
+        folded = fold(events, world, self._notifications, self._rules, backfill=self._backfill)
         done = time.perf_counter()
         writer = Writer(connection, statements, world, careful=careful)
         await writer.all(folded, letters, self._aggregates)

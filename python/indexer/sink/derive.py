@@ -1,7 +1,8 @@
 """State that follows from rows of several records, derived again after the commit (design.md, derived state).
 
 Two transactions that do not see each other may both miss the other: a reply and its parent, a gate and its post, a
-quote or repost and the deletion of its post. Whoever commits last sees both here. Nothing changes where all is right.
+quote or repost and the deletion of its post; a status and an older deletion of one account. Whoever commits last sees
+both here. Nothing changes where all is right.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post.embeds import QUOTE, quoted_post
 from indexer.records.post.threads import has_invalid_root, reply_of
 from indexer.records.repost import hangs_on
+from indexer.sink.accounts import withdraw_deletions
 from indexer.sink.counts import Aggregates, Deltas
 from indexer.sink.statements import Statements
 from indexer.sink.writer import Hanging, restore
@@ -36,6 +38,8 @@ class DerivedKeys:
     gated: set[str] = field(default_factory=set)
     reposts: dict[str, Hanging] = field(default_factory=dict)
     quotes: dict[str, Hanging] = field(default_factory=dict)
+    accounts: set[str] = field(default_factory=set)
+    """DIDs with account events."""
 
     @classmethod
     def of(cls, events: Iterable[Event], dropped: Mapping[Table, Iterable[Hanging]]) -> "DerivedKeys":
@@ -44,6 +48,8 @@ class DerivedKeys:
         keys.reposts = {hanging.uri: hanging for hanging in dropped[FEED_ITEM]}
         keys.quotes = {hanging.uri: hanging for hanging in dropped[QUOTE]}
         for event in events:
+            if event.kind == "account":
+                keys.accounts.add(event.did)
             if event.collection not in RECORDS or event.uri is None:
                 continue
             uri, arrives = event.uri, event.kind != "delete"
@@ -63,7 +69,7 @@ class DerivedKeys:
         return keys
 
     def __bool__(self) -> bool:
-        return bool(self.parents or self.posts or self.gated)
+        return bool(self.parents or self.posts or self.gated or self.accounts)
 
 
 async def derive_again(
@@ -95,6 +101,8 @@ async def derive_again(
         deltas.deleted(QUOTE, await connection.fetch(statements["drop_outlived_quotes"], sorted(found["quote"])))
     if missing := found.get("no_quote"):
         await restore(connection, statements, QUOTE, (keys.quotes[uri] for uri in missing), deltas)
+    if keys.accounts:
+        await withdraw_deletions(connection, statements, keys.accounts)
     await deltas.write(connection, statements, aggregates)
     await connection.execute("COMMIT")
     if "thread" in found:

@@ -48,6 +48,8 @@ class Outcome:
 
     indexed: int = 0
     not_its_own: int = 0
+    account_status: int = 0
+    """Account events without effect."""
     dead: list[DeadLetter] = field(default_factory=list)
     """Messages that PostgreSQL refused."""
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -166,6 +166,96 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
 ON CONFLICT (did) DO UPDATE SET "commitCid" = excluded."commitCid", "repoRev" = excluded."repoRev"
 WHERE a."repoRev" COLLATE "C" < excluded."repoRev" COLLATE "C"
 
+-- name: lock_look_ups
+-- Look-ups of handles that wait.
+SELECT did, found_time, missing_time FROM indexer.handle_lookup WHERE did = ANY($1::text[]) ORDER BY did FOR UPDATE
+
+-- name: known_actors
+SELECT did, handle, "indexedAt" FROM {schema}.actor WHERE did = ANY($1::text[])
+
+-- name: ask_look_ups
+INSERT INTO indexer.handle_lookup (did, found_time, missing_time)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+ON CONFLICT DO NOTHING
+
+-- name: move_look_ups
+UPDATE indexer.handle_lookup q SET found_time = u.found_time, missing_time = u.missing_time
+FROM unnest($1::text[], $2::text[], $3::text[]) u (did, found_time, missing_time) WHERE q.did = u.did
+
+-- name: upsert_statuses
+-- The newest account event decides (DIV-9); returns those that did.
+INSERT INTO indexer.account_status AS s (did, time, at_ms, status)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[])
+ON CONFLICT (did) DO UPDATE SET time = excluded.time, at_ms = excluded.at_ms, status = excluded.status
+WHERE (s.at_ms, s.time COLLATE "C", coalesce(s.status, '') COLLATE "C")
+    < (excluded.at_ms, excluded.time COLLATE "C", coalesce(excluded.status, '') COLLATE "C")
+RETURNING did, status
+
+-- name: add_actors
+-- Actors without a handle, for a status to be kept.
+INSERT INTO {schema}.actor (did, "indexedAt") SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
+
+-- name: set_statuses
+WITH locked AS (SELECT did FROM {schema}.actor WHERE did = ANY($1::text[]) ORDER BY did FOR NO KEY UPDATE)
+UPDATE {schema}.actor a SET "upstreamStatus" = u.status
+FROM locked JOIN unnest($1::text[], $2::text[]) u (did, status) ON u.did = locked.did
+WHERE a.did = locked.did AND a."upstreamStatus" IS DISTINCT FROM u.status
+
+-- name: ask_deletions
+-- The newest deletion counts, also where an older one is done or under way.
+INSERT INTO indexer.account_deletion AS d (did, time, at_ms)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+ON CONFLICT (did) DO UPDATE
+SET time = excluded.time, at_ms = excluded.at_ms, state = 'asked', attempts = 0, next_at = now(), cause = NULL
+WHERE (d.at_ms, d.time COLLATE "C") < (excluded.at_ms, excluded.time COLLATE "C")
+
+-- name: withdraw_deletions
+-- Deletions that a newer account event makes void, if nobody has begun with them.
+WITH void AS (
+    SELECT d.did FROM indexer.account_deletion d JOIN indexer.account_status s ON s.did = d.did
+    WHERE d.did = ANY($1::text[]) AND d.state = 'asked'
+        AND (d.at_ms, d.time COLLATE "C", 'deleted' COLLATE "C")
+            < (s.at_ms, s.time COLLATE "C", coalesce(s.status, '') COLLATE "C")
+    ORDER BY d.did FOR UPDATE OF d
+)
+DELETE FROM indexer.account_deletion d USING void WHERE d.did = void.did
+
+-- name: take_look_ups
+-- Look-ups that are due, longest first. Whoever takes them has them for a while; nobody waits for them here.
+WITH due AS (
+    SELECT did FROM indexer.handle_lookup WHERE next_at <= now() ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+UPDATE indexer.handle_lookup q SET next_at = now() + $2::float8 * interval '1 second'
+FROM due WHERE q.did = due.did RETURNING q.did, q.attempts
+
+-- name: lock_actors
+-- By DID and by handle.
+SELECT a.did FROM {schema}.actor a WHERE a.did IN (
+    SELECT unnest($1::text[]) UNION SELECT h.did FROM {schema}.actor h WHERE h.handle = ANY($2::text[])
+) ORDER BY a.did FOR UPDATE
+
+-- name: take_handles
+-- Whose handle now is another's has none any more (actors.md 2.2, step 4).
+UPDATE {schema}.actor a SET handle = NULL FROM unnest($1::text[], $2::text[]) u (did, handle)
+WHERE a.handle = u.handle AND a.did <> u.did
+
+-- name: upsert_actors
+INSERT INTO {schema}.actor (did, handle, "indexedAt") SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+ON CONFLICT (did) DO UPDATE SET handle = excluded.handle, "indexedAt" = excluded."indexedAt"
+
+-- name: drop_look_ups
+DELETE FROM indexer.handle_lookup WHERE did = ANY($1::text[])
+
+-- name: put_off_look_ups
+-- By seconds, for a cause; without one it was only given back.
+UPDATE indexer.handle_lookup q SET
+    next_at = now() + u.seconds * interval '1 second', cause = coalesce(u.cause, q.cause),
+    attempts = q.attempts + CASE WHEN u.cause IS NULL THEN 0 ELSE 1 END
+FROM unnest($1::text[], $2::float8[], $3::text[]) u (did, seconds, cause) WHERE q.did = u.did
+
+-- name: look_ups_waiting
+SELECT count(*) FROM indexer.handle_lookup
+
 -- name: count_posts
 -- The aggregates of posts move by what really changed. A key that nobody counted before us starts at nothing, not below.
 INSERT INTO {schema}.post_agg AS a (uri, "likeCount", "replyCount", "repostCount", "quoteCount")

@@ -21,6 +21,7 @@ from indexer.records import RECORDS
 from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post import POST
 from indexer.records.post.embeds import QUOTE
+from indexer.sink.accounts import write_accounts
 from indexer.sink.counts import Aggregates, Deltas
 from indexer.sink.dead_letter import DeadLetter, insert_dead_letters
 from indexer.sink.faults import MovedError
@@ -85,6 +86,9 @@ class Writer:
         for table in TABLES:
             await self._table(table)
         await self._commits(folded)
+        accounts = await write_accounts(self.connection, self.statements, folded.look_ups, folded.accounts)
+        for (table_name, change), rows in accounts.items():
+            self._note(table_name, change, rows)
         for name, touched in (await self.deltas.write(self.connection, self.statements, aggregates)).items():
             self._note(name, "update", touched)
         await insert_dead_letters(self.connection, self.statements, letters)

@@ -1,0 +1,68 @@
+"""What account and identity events write, in the batch's transaction: look-ups to do, statuses, deletions to do.
+
+Always in this order: `handle_lookup`, `account_status`, `actor`, `account_deletion`, keys sorted. That of the handle
+worker is the same, so nobody waits in a circle. Rows that are there are locked before they are judged; where a new one
+turns out to be there already, a neighbour was faster and the batch starts again (`MovedError`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from indexer._native import Event
+from indexer.accounts import Known, Wanted, judge, standings
+from indexer.database import Connection
+from indexer.sink.faults import MovedError
+from indexer.sink.statements import Statements
+
+
+async def write_accounts(
+    connection: Connection, statements: Statements, look_ups: Sequence[Event], accounts: Sequence[Event]
+) -> Counter[tuple[str, str]]:
+    """Write what these events ask for, in order of the stream; the rows of the AppView's tables by table and change."""
+    rows: Counter[tuple[str, str]] = Counter()
+    if look_ups:
+        await _ask_for_handles(connection, statements, look_ups)
+    if accounts:
+        statuses, deletions, kept = standings(accounts)
+        news = [(did, new.time, new.at_ms, new.status or None) for did, new in sorted(statuses.items())]
+        won = await connection.fetch(statements["upsert_statuses"], *_columns(news)) if news else []
+        if kept:
+            added = await connection.execute(statements["add_actors"], *_columns(sorted(kept.items())))
+            rows["actor", "insert"] += _touched(added)
+        if won:
+            rows["actor", "update"] += _touched(
+                await connection.execute(statements["set_statuses"], *_columns([tuple(row) for row in won]))
+            )
+        if deletions:
+            asked = [(did, new.time, new.at_ms) for did, new in sorted(deletions.items())]
+            await connection.execute(statements["ask_deletions"], *_columns(asked))
+        await withdraw_deletions(connection, statements, {event.did for event in accounts})
+    return +rows
+
+
+async def withdraw_deletions(connection: Connection, statements: Statements, dids: set[str]) -> None:
+    """Take back deletions that a newer account event makes void, as long as nobody has begun with them."""
+    await connection.execute(statements["withdraw_deletions"], sorted(dids))
+
+
+async def _ask_for_handles(connection: Connection, statements: Statements, events: Sequence[Event]) -> None:
+    dids = sorted({event.did for event in events})
+    # one after the other: a look-up that was just done shows in `actor`
+    waiting = {did: Wanted(*times) for did, *times in await connection.fetch(statements["lock_look_ups"], dids)}
+    actors = {did: Known(*row) for did, *row in await connection.fetch(statements["known_actors"], dids)}
+    asked, moved = judge(events, actors, waiting)
+    if moved:
+        await connection.execute(statements["move_look_ups"], *_columns([(did, *moved[did]) for did in moved]))
+    if asked:
+        new = [(did, *wanted) for did, wanted in sorted(asked.items())]
+        done = _touched(await connection.execute(statements["ask_look_ups"], *_columns(new)))
+        if done != len(new):
+            raise MovedError(f"handle_lookup: {done} instead of {len(new)} rows")
+
+
+def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _touched(status: str) -> int:
+    return int(status.rpartition(" ")[2])
