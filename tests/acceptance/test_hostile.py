@@ -1,7 +1,7 @@
 """What becomes of every kind of hostile message: the table in hostile_fates.csv, against the real daemon.
 
-The table's fates are those of hostile-kinds.md; `stored` there means that this version of the record was applied.
-Kinds of account and identity events are not in it.
+The table's fates are those of hostile-kinds.md; `stored` there means that this version of the record was applied, or
+that this event of the account is the newest or older than it.
 """
 
 import asyncio
@@ -34,14 +34,12 @@ def expected_fates() -> dict[str, str]:
         return {row["kind"]: f"{row['fate']} {row['reason']}".strip() for row in csv.DictReader(file)}
 
 
-def is_in_scope(kind: str) -> bool:
-    return not kind.startswith(("account_", "identity_"))
-
-
 @dataclass
 class State:
     """What the database says after the run."""
 
+    accounts: dict[str, str]
+    """By DID: the time of its newest account event, statuses and deletions."""
     letters: dict[str, asyncpg.Record]
     records: dict[str, asyncpg.Record]
     revs: dict[str, str]
@@ -52,6 +50,10 @@ class State:
 async def state_of(database: str) -> State:
     connection = await asyncpg.connect(database)
     try:
+        accounts = await connection.fetch(
+            "SELECT did, max(time) FROM (SELECT did, time FROM indexer.account_status UNION ALL "
+            "SELECT did, time FROM indexer.account_deletion) a GROUP BY did"
+        )
         letters = await connection.fetch("SELECT * FROM indexer.dead_letter")
         records = await connection.fetch("SELECT uri, rev, cid FROM record")
         revs = await connection.fetch('SELECT did, "repoRev" FROM actor_sync')
@@ -59,6 +61,7 @@ async def state_of(database: str) -> State:
     finally:
         await connection.close()
     return State(
+        dict(accounts),
         {row["message_id"]: row for row in letters},
         {row["uri"]: row for row in records},
         {row["did"]: row["repoRev"] for row in revs},
@@ -72,7 +75,7 @@ class Messages:
     def __init__(self, case: str) -> None:
         self.case = case
         self.payloads = library.messages(case)
-        self.kinds = {position: kind for position, kind in library.kinds(case).items() if is_in_scope(kind)}
+        self.kinds = library.kinds(case)
         now_ms = time.time_ns() // 1_000_000
         self.decoded: Sequence[Any] = (
             _native.decode_labels(self.payloads)
@@ -96,6 +99,8 @@ class Messages:
         if isinstance(event, list):
             return self._fate_of_labels(event, state)
         assert isinstance(event, _native.Event), "rejected, and no dead letter"
+        if event.kind == "account":
+            return "stored" if state.accounts.get(event.did, "") >= event.time else "ignored account_status"
         rev = event.rev or ""
         tracked = (bool(event.backfill) and event.kind != "repo") or state.revs.get(event.did, "") >= rev
         if event.kind == "repo" or event.collection not in _native.COLLECTIONS:
@@ -132,7 +137,7 @@ class Messages:
 
 
 def test_every_kind_has_a_fate() -> None:
-    found = {kind for case in library.HOSTILE for kind in library.kinds(case).values() if is_in_scope(kind)}
+    found = {kind for case in library.HOSTILE for kind in library.kinds(case).values()}
     assert found == set(expected_fates())
 
 
@@ -166,7 +171,7 @@ def test_every_hostile_message_meets_its_fate(database: str, redis_url: str, tmp
         for (name, labels), count in metrics.items()
         if count and name in ("indexer_ignored_total", "indexer_dead_letters_total")
         for reason in [dict(labels)["reason"]]
-        if dict(labels)["stream"] == stream and reason != "account_status"
+        if dict(labels)["stream"] == stream
     }
     tally = Counter(found.values())
     ignored = {reason: count for fate, count in tally.items() if (reason := fate.removeprefix("ignored ")) != fate}
