@@ -134,6 +134,12 @@ def normalize_timestamps(texts: Sequence[str], /) -> list[str | None]:
     0010 and 9999 give 1970-01-01T00:00:00.000Z (records.md 4.2).
     """
 
+def parse_dates(texts: Sequence[str], /) -> list[int | None]:
+    """Texts as JavaScript's `Date.parse` reads them: milliseconds since the epoch; same length and order.
+
+    None for NaN. ISO 8601 with any number of fraction digits, and PostgreSQL's timestamp text; without a zone in UTC.
+    """
+
 def sanitize_text(text: str | bytes, /) -> str:
     """Text that PostgreSQL accepts: valid UTF-8, no NUL, U+FFFD for lone surrogates and bad sequences.
 

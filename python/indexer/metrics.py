@@ -18,6 +18,8 @@ from indexer.schema.needs import TABLES
 OUTCOMES = ("indexed", "ignored", "dead_lettered")
 STAGES = ("read", "decode", "read_rows", "fold", "write", "settle", "ack")
 CHANGES = ("insert", "update", "delete")
+HOSTING = ("hosted", "gone", "unknown")
+DELETIONS = ("asked", "removing")
 RETRY_CLASSES = ("outage", "contention", "data")
 WRITTEN_TABLES = tuple(table.name for table in TABLES if table.written)
 
@@ -53,6 +55,13 @@ class Metrics:
         self.cleaned_texts = self._counter(
             "cleaned_texts", "Records with a text that PostgreSQL refuses as it came (NUL, lone surrogates)."
         )
+        self.account_deletions = self._gauge(
+            "account_deletions", "Deletions of accounts that are not done.", state=DELETIONS
+        )
+        self.account_hosting = self._counter(
+            "account_hosting", "Answers of PDSs whether they host a deleted account.", answer=HOSTING
+        )
+        self.removed_rows = self._counter("removed_rows", "Rows of deleted accounts that were removed.")
         self.stage_seconds = self._filled(
             Histogram, "stage_seconds", "Seconds that a batch spent in a stage.", {"stage": STAGES}, buckets=SECONDS
         )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,10 +19,13 @@ from indexer import _native, values
 from indexer.database import Pool, Turns, open_pool
 from indexer.errors import ExitCode, UnavailableError
 from indexer.http import Health, serving
+from indexer.identity import DidCache, Resolver
 from indexer.lane_metrics import LaneMetrics
 from indexer.lease import Lease
 from indexer.metrics import Metrics
 from indexer.pipeline import Lane
+from indexer.removal.jobs import Jobs
+from indexer.removal.worker import RemovalWorker
 from indexer.schema.check import check_url
 from indexer.settings import Settings
 from indexer.sink.commit import Sink
@@ -65,8 +68,11 @@ async def run(settings: Settings) -> int:
                 serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
             )
             log.info("started", version=_native.VERSION, metrics_port_bound=port, **settings.described())
-            beside = Beside(lease, Recounter(pool, statements), redis, pool, metrics)
+            deletions = Jobs(pool, turns, statements)
+            removal = await stack.enter_async_context(_removal(settings, deletions, redis, metrics))
+            beside = Beside(lease, Recounter(pool, statements), deletions, removal, redis, pool, metrics)
             code = await _until_done(settings, lanes, beside, stop, hurry)
+            await _quietly(lambda: _report_deletions(deletions))
             log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes))
     return code
 
@@ -77,6 +83,9 @@ class Beside:
 
     lease: Lease
     recounter: Recounter
+    deletions: Jobs
+    removal: RemovalWorker | None
+    """None: no account is removed."""
     redis: Redis
     pool: Pool
     metrics: Metrics
@@ -162,6 +171,28 @@ def _lane(
     return Lane(source, sink, LaneMetrics(metrics, stream))
 
 
+@contextlib.asynccontextmanager
+async def _removal(
+    settings: Settings, deletions: Jobs, redis: Redis, metrics: Metrics
+) -> AsyncIterator[RemovalWorker | None]:
+    """Who removes deleted accounts; nobody without look-ups, which ask their PDS."""
+    if not settings.did_resolution or settings.account_deletion == "ignore":
+        yield None
+        return
+    async with Resolver(
+        plc_url=settings.plc_url,
+        allow_private_addresses=settings.allow_private_addresses,
+        cache=DidCache(redis),
+    ) as resolver:
+        yield RemovalWorker(deletions, resolver, settings.aggregates, metrics)
+
+
+async def _report_deletions(deletions: Jobs) -> None:
+    waiting = await deletions.waiting()
+    if any(waiting.values()):
+        log.info("account_deletions_left", **waiting)
+
+
 async def _until_done(
     settings: Settings, lanes: list[Lane], beside: Beside, stop: asyncio.Event, hurry: asyncio.Event
 ) -> ExitCode:
@@ -173,6 +204,9 @@ async def _until_done(
         asyncio.create_task(beside.lease.keep(), name="lease"),
         asyncio.create_task(_samples(settings, lanes, beside), name="samples"),
     }
+    if beside.removal is not None:
+        aside.add(asyncio.create_task(beside.removal.asking(), name="deletions"))
+        aside.add(asyncio.create_task(beside.removal.removing(), name="removal"))
     recounts, lanes_ended = settings.aggregates == "recount", asyncio.Event()
     if recounts:
         recount = _recount(beside.recounter, lanes_ended, drain=settings.drain)
@@ -253,6 +287,9 @@ async def _samples(settings: Settings, lanes: list[Lane], beside: Beside) -> Non
     redis, pool, metrics = beside.redis, beside.pool, beside.metrics
     while True:
         metrics.db_connections.set(pool.get_size())
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            for step, number in (await beside.deletions.waiting()).items():
+                metrics.account_deletions.labels(step).set(number)
         for lane in lanes:
             with contextlib.suppress(RedisError, OSError):
                 state = await sample(redis, lane.source.stream, settings.group)

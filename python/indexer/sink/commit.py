@@ -19,6 +19,7 @@ from indexer.sink.counts import Aggregates
 from indexer.sink.derive import DerivedKeys, derive_again
 from indexer.sink.faults import FaultClass, fault_class, sqlstate_of
 from indexer.sink.reads import Reads, WidenError
+from indexer.sink.stale import without_stale
 from indexer.sink.statements import Statements
 from indexer.sink.writer import DeadLetter, Writer
 from indexer.world import World
@@ -146,7 +147,7 @@ class Sink:
         outcome.transactions += 1
         outcome.rows.update(writer.rows)
         fates = Counter(folded.fates)
-        outcome.indexed += fates["indexed"]
+        outcome.indexed += fates["indexed"] + len(events) - len(folded.fates)
         outcome.not_its_own += fates["not_its_own"]
 
     async def _once(
@@ -162,7 +163,8 @@ class Sink:
         statements, seconds = self._statements, outcome.seconds
         began = time.perf_counter()
         world = World(_now())
-        await connection.execute(statements["begin"])
+        await connection.execute(f"{statements['begin']};\n{statements['take_number']}")
+        events = await without_stale(connection, statements, events)
         reads = Reads(connection, statements, world, events, careful=careful)
         await reads.all(also, self._notifications, backfill=self._backfill)
         read = time.perf_counter()

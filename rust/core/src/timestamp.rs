@@ -4,9 +4,12 @@
 //! off at a NUL, or with a part in parentheses), ours is the epoch as for any such text; so it is for a text without zone
 //! at the start of the year 0010, which the reference reads in the time of its server.
 
+mod javascript;
 mod loose;
 
 use std::borrow::Cow;
+
+pub use javascript::parse_date;
 
 /// What is stored for a text that passes but denotes no instant, or one outside the years 0010 to 9999.
 const EPOCH: &str = "1970-01-01T00:00:00.000Z";

@@ -112,6 +112,14 @@ mod _native {
     }
 
     #[pyfunction]
+    #[pyo3(signature = (texts, /))]
+    fn parse_dates(texts: Vec<Bound<'_, PyString>>) -> Vec<Option<i64>> {
+        let parse =
+            |text: &Bound<'_, PyString>| indexer_core::timestamp::parse_date(text.to_str().ok()?);
+        texts.iter().map(parse).collect()
+    }
+
+    #[pyfunction]
     #[pyo3(signature = (text, /))]
     fn sanitize_text<'py>(text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
         let py = text.py();
