@@ -70,6 +70,12 @@ def database(postgres_url: str, template: str, _names: Iterator[str]) -> Iterato
 
 
 @pytest.fixture
+def other_database(postgres_url: str, template: str, _names: Iterator[str]) -> Iterator[str]:
+    """As `database`, another one."""
+    yield from _database(postgres_url, next(_names), template)
+
+
+@pytest.fixture
 def empty_database(postgres_url: str, _names: Iterator[str]) -> Iterator[str]:
     """The URL of a database of this test's own, without any table."""
     yield from _database(postgres_url, next(_names), "template0")

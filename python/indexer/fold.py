@@ -249,6 +249,12 @@ def _settle(group: Group, record_type: RecordType, world: World) -> None:
             world.versions[first] = StoredVersion.of(version, stored.indexed_at)
 
 
+def settle_groups(world: World) -> None:
+    """Index the first of every group that was read, where another one went without a message (removal of accounts)."""
+    for (collection, _), group in world.groups.items():
+        _settle(group, RECORDS[collection], world)
+
+
 def _retract(uri: str, world: World) -> None:
     world.retracted.add(uri)
     world.notices.pop(uri, None)

@@ -20,6 +20,8 @@ OUTCOMES = ("indexed", "ignored", "dead_lettered")
 STAGES = ("read", "decode", "read_rows", "fold", "write", "settle", "ack")
 CHANGES = ("insert", "update", "delete")
 LOOK_UPS = ("found", "without_handle", "not_found", "unusable", "put_off")
+HOSTING = ("hosted", "gone", "unknown")
+DELETIONS = ("asked", "removing")
 RETRY_CLASSES = ("outage", "contention", "data")
 WRITTEN_TABLES = tuple(table.name for table in TABLES if table.written)
 
@@ -59,6 +61,13 @@ class Metrics:
         self.look_up_causes = self._counter("look_up_causes", "Look-ups that gave no handle.", cause=CAUSES)
         self.handle_backlog = self._gauge("handle_backlog", "Look-ups of handles that are not done.")
         self.did_cache_refused = self._counter("did_cache_refused", "DID documents that Redis did not take.")
+        self.account_deletions = self._gauge(
+            "account_deletions", "Deletions of accounts that are not done.", state=DELETIONS
+        )
+        self.account_hosting = self._counter(
+            "account_hosting", "Answers of PDSs whether they host a deleted account.", answer=HOSTING
+        )
+        self.removed_rows = self._counter("removed_rows", "Rows of deleted accounts that were removed.")
         self.stage_seconds = self._filled(
             Histogram, "stage_seconds", "Seconds that a batch spent in a stage.", {"stage": STAGES}, buckets=SECONDS
         )

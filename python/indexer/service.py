@@ -5,7 +5,7 @@ import contextlib
 import gc
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,6 +26,8 @@ from indexer.lanes import lanes_of
 from indexer.lease import Lease
 from indexer.metrics import Metrics
 from indexer.pipeline import Lane
+from indexer.removal.jobs import Jobs
+from indexer.removal.worker import RemovalWorker
 from indexer.schema.check import check_url
 from indexer.settings import Settings
 from indexer.sink.handles import HandleQueue
@@ -68,11 +70,19 @@ async def run(settings: Settings) -> int:
                 serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
             )
             log.info("started", version=_native.VERSION, metrics_port_bound=port, **settings.described())
-            queue = HandleQueue(pool, turns, statements)
-            handles = await stack.enter_async_context(_handles(settings, queue, redis, metrics))
-            beside = Beside(lease, Recounter(pool, statements), handles, redis, pool, metrics)
+            queue, deletions = HandleQueue(pool, turns, statements), Jobs(pool, turns, statements)
+            cache = DidCache(redis)
+            handles: HandleWorker | None = None
+            removal: RemovalWorker | None = None
+            if settings.did_resolution:
+                resolver = await stack.enter_async_context(_resolver(settings, cache))
+                handles = HandleWorker(queue, resolver, cache, metrics)
+                if settings.account_deletion == "purge":
+                    removal = RemovalWorker(deletions, resolver, settings.aggregates, metrics)
+            beside = Beside(lease, Recounter(pool, statements), handles, deletions, removal, redis, pool, metrics)
             code = await _until_done(settings, lanes, beside, stop, hurry)
             backlog = {"handle_backlog": await _counted(queue)} if handles is not None else {}
+            await _quietly(lambda: _report_deletions(deletions))
             log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes), **backlog)
     return code
 
@@ -95,6 +105,9 @@ class Beside:
     recounter: Recounter
     handles: HandleWorker | None
     """None: look-ups are off."""
+    deletions: Jobs
+    removal: RemovalWorker | None
+    """None: no account is removed."""
     redis: Redis
     pool: Pool
     metrics: Metrics
@@ -164,24 +177,15 @@ async def _reachable(redis: Redis, settings: Settings) -> None:
         ) from None
 
 
-@contextlib.asynccontextmanager
-async def _handles(
-    settings: Settings, queue: HandleQueue, redis: Redis, metrics: Metrics
-) -> AsyncIterator[HandleWorker | None]:
-    if not settings.did_resolution:
-        yield None
-        return
+def _resolver(settings: Settings, cache: DidCache) -> Resolver:
+    """Who is asked for handles and hosts, by all workers together: its limits hold for the process."""
     if settings.allow_private_addresses:
         log.warning(
             "private_addresses_allowed",
             detail="INDEXER_ALLOW_PRIVATE_ADDRESSES=true: whoever has an account can make this process send requests "
             "into its own network; for development only, unset it in production",
         )
-    cache = DidCache(redis)
-    async with Resolver(
-        plc_url=settings.plc_url, allow_private_addresses=settings.allow_private_addresses, cache=cache
-    ) as resolver:
-        yield HandleWorker(queue, resolver, cache, metrics)
+    return Resolver(plc_url=settings.plc_url, allow_private_addresses=settings.allow_private_addresses, cache=cache)
 
 
 async def _counted(queue: HandleQueue) -> int | None:
@@ -189,6 +193,12 @@ async def _counted(queue: HandleQueue) -> int | None:
     with contextlib.suppress(Exception):
         return await asyncio.wait_for(queue.waiting(), 5)
     return None
+
+
+async def _report_deletions(deletions: Jobs) -> None:
+    waiting = await deletions.waiting()
+    if any(waiting.values()):
+        log.info("account_deletions_left", **waiting)
 
 
 async def _until_done(
@@ -202,6 +212,9 @@ async def _until_done(
         asyncio.create_task(beside.lease.keep(), name="lease"),
         asyncio.create_task(_samples(lanes, beside), name="samples"),
     }
+    if beside.removal is not None:
+        aside.add(asyncio.create_task(beside.removal.asking(), name="deletions"))
+        aside.add(asyncio.create_task(beside.removal.removing(), name="removal"))
     lanes_ended = asyncio.Event()
     finishing: set[asyncio.Task[None]] = set()
     if settings.aggregates == "recount":
@@ -294,6 +307,9 @@ async def _samples(lanes: list[Lane[Any]], beside: Beside) -> None:
     redis, pool, metrics = beside.redis, beside.pool, beside.metrics
     while True:
         metrics.db_connections.set(pool.get_size())
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            for step, number in (await beside.deletions.waiting()).items():
+                metrics.account_deletions.labels(step).set(number)
         for lane in lanes:
             with contextlib.suppress(RedisError, OSError):
                 state = await sample(redis, lane.source.stream, lane.source.group)

@@ -57,7 +57,7 @@ TABLES: tuple[Table, ...] = (
     _table("list_item", "uri", "uri cid creator subjectDid listUri createdAt indexedAt",
            indexes="creator listUri subjectDid"),
     _table("notification", "id", "id:bigint did recordUri recordCid author reason reasonSubject sortAt",
-           indexes="recordUri", sequence="id"),
+           indexes="recordUri did author", sequence="id"),
     _table("post", "uri", "uri cid creator text replyRoot replyRootCid replyParent replyParentCid createdAt indexedAt"
            " langs:jsonb tags:jsonb invalidReplyRoot:boolean violatesThreadGate:boolean violatesEmbeddingRules:boolean"
            " hasThreadGate:boolean hasPostGate:boolean", indexes="creator replyParent"),

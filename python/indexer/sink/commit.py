@@ -16,6 +16,7 @@ from indexer.sink.derive import DerivedKeys, derive_again
 from indexer.sink.faults import fault_class
 from indexer.sink.halving import Entry, HaltedError, HalvingSink, Outcome
 from indexer.sink.reads import Reads, WidenError
+from indexer.sink.stale import without_stale
 from indexer.sink.statements import Statements
 from indexer.sink.writer import Writer
 from indexer.world import World
@@ -68,7 +69,7 @@ class Sink(HalvingSink[Event]):
         for table, gone in writer.dropped.items():
             outcome.dropped[table] += gone
         fates = Counter(folded.fates)
-        outcome.indexed += fates["indexed"]
+        outcome.indexed += fates["indexed"] + len(events) - len(folded.fates)
         outcome.not_its_own += fates["not_its_own"]
         outcome.account_status += fates["account_status"]
 
@@ -85,7 +86,8 @@ class Sink(HalvingSink[Event]):
         statements, seconds = self._statements, outcome.seconds
         began = time.perf_counter()
         world = World(_now())
-        await connection.execute(statements["begin"])
+        await connection.execute(f"{statements['begin']};\n{statements['take_number']}")
+        events = await without_stale(connection, statements, events)
         reads = Reads(connection, statements, world, events, careful=careful)
         await reads.all(also, self._notifications, backfill=self._backfill)
         read = time.perf_counter()

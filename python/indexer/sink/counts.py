@@ -1,6 +1,6 @@
 """How far the aggregates move: by the rows that were really inserted and deleted (design.md, Aggregates)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from indexer.database import Connection
@@ -52,6 +52,11 @@ class Deltas:
                 if counts is None:
                     counts = keys[key] = [0] * width
                 counts[column] += by
+
+    def forget(self, is_own: Callable[[str], bool]) -> None:
+        """Leave out the counters of these keys."""
+        for aggregate, keys in self._of.items():
+            self._of[aggregate] = {key: counts for key, counts in keys.items() if not is_own(key)}
 
     async def write(self, connection: Connection, statements: Statements, aggregates: Aggregates) -> dict[str, int]:
         """Apply them, keys sorted, or mark them for counting; returns the rows touched by table."""

@@ -458,3 +458,129 @@ WHERE a.did = ANY($1::text[])
 -- name: recount_postsCount
 UPDATE {schema}.profile_agg a SET "postsCount" = (SELECT count(*) FROM {schema}.post t WHERE t.creator = a.did)
 WHERE a.did = ANY($1::text[])
+
+-- name: take_number
+-- The transaction gets its number here, before it reads what is stale: who waits for all older numbers waits for it.
+SELECT pg_current_xact_id()
+
+-- name: removals
+-- Up to when the events of accounts are stale, by DID.
+SELECT did, removed_ms FROM indexer.account_deletion WHERE did = ANY($1::text[]) AND removed_ms IS NOT NULL
+
+-- name: take_deletions
+-- Deletions in a state that are due, the longest first. Whoever takes them has them for some seconds.
+WITH due AS (
+    SELECT did FROM indexer.account_deletion WHERE state <> 'removed' AND state = $1 AND next_at <= now()
+    ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+UPDATE indexer.account_deletion d
+SET attempts = d.attempts + 1, next_at = now() + $3::float8 * interval '1 second'
+FROM due WHERE d.did = due.did RETURNING d.did, d.attempts, d.at_ms, d.removed_ms
+
+-- name: put_off_deletion
+UPDATE indexer.account_deletion SET next_at = now() + $3::float8 * interval '1 second', cause = coalesce($4, cause)
+WHERE did = $1 AND attempts = $2
+
+-- name: account_is_gone
+-- From here on its events are stale, up to the deletion.
+UPDATE indexer.account_deletion
+SET state = 'removing', removed_ms = greatest(removed_ms, at_ms), cause = $4, next_at = now()
+WHERE did = $1 AND attempts = $2 AND at_ms = $3 AND state = 'asked'
+
+-- name: account_is_hosted
+-- What an older deletion began comes to its end.
+UPDATE indexer.account_deletion SET state = 'removing', cause = 'hosted', next_at = now()
+WHERE did = $1 AND attempts = $2 AND at_ms = $3 AND state = 'asked' AND removed_ms IS NOT NULL
+
+-- name: withdraw_deletion
+DELETE FROM indexer.account_deletion
+WHERE did = $1 AND attempts = $2 AND at_ms = $3 AND state = 'asked' AND removed_ms IS NULL
+
+-- name: note_removed_rows
+UPDATE indexer.account_deletion
+SET removed_rows = removed_rows + $4, next_at = now() + $5::float8 * interval '1 second'
+WHERE did = $1 AND attempts = $2 AND removed_ms = $3 AND state = 'removing'
+
+-- name: account_is_removed
+UPDATE indexer.account_deletion SET state = 'removed'
+WHERE did = $1 AND attempts = $2 AND removed_ms = $3 AND state = 'removing' RETURNING removed_rows
+
+-- name: deletions_left
+SELECT state, count(*) FROM indexer.account_deletion WHERE state <> 'removed' GROUP BY state
+
+-- name: next_number
+-- Higher than that of any other transaction so far. (xmax of a snapshot is not: it follows what is over, not what runs.)
+SELECT pg_current_xact_id()::text
+
+-- name: oldest_number
+-- Every transaction with a lower number is over.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text
+
+-- name: records_of_account
+SELECT uri, "indexedAt" FROM {schema}.record WHERE did = $1 OFFSET $2 LIMIT $3
+
+-- name: without_record
+SELECT u.uri FROM unnest($1::text[]) u (uri) WHERE NOT EXISTS (SELECT 1 FROM {schema}.record r WHERE r.uri = u.uri)
+
+-- name: duplicates_of_nothing
+SELECT d.uri FROM {schema}.duplicate_record d
+WHERE d.uri = ANY($1::text[]) AND NOT EXISTS (SELECT 1 FROM {schema}.record r WHERE r.uri = d."duplicateOf")
+
+-- name: delete_records
+DELETE FROM {schema}.record WHERE uri = ANY($1::text[])
+
+-- name: drop_feed_items_of_posts
+-- Of other people's reposts, a portion.
+WITH doomed AS (
+    SELECT f.uri FROM {schema}.feed_item f WHERE f.uri IN (
+        SELECT f.uri FROM {schema}.feed_item f WHERE f."postUri" = ANY($1::text[]) AND f.type = 'repost' LIMIT $2
+    ) ORDER BY f.uri FOR UPDATE
+)
+DELETE FROM {schema}.feed_item f USING doomed WHERE f.uri = doomed.uri RETURNING f.uri
+
+-- name: drop_quotes_of_posts
+WITH doomed AS (
+    SELECT q.uri FROM {schema}.quote q WHERE q.uri IN (
+        SELECT q.uri FROM {schema}.quote q WHERE q.subject = ANY($1::text[]) LIMIT $2
+    ) ORDER BY q.uri FOR UPDATE
+)
+DELETE FROM {schema}.quote q USING doomed WHERE q.uri = doomed.uri RETURNING q.subject
+
+-- name: notifications_to_account
+SELECT id, "sortAt" FROM {schema}.notification WHERE did = $1 OFFSET $2 LIMIT $3
+
+-- name: notifications_by_account
+-- Those of records that are there are left to their records.
+SELECT n.id, NULL FROM {schema}.notification n
+WHERE n.author = $1 AND NOT EXISTS (SELECT 1 FROM {schema}.record r WHERE r.uri = n."recordUri") OFFSET $2 LIMIT $3
+
+-- name: drop_notifications
+-- Others delete them by their records, in another order: who waited for them here might wait in a circle.
+DELETE FROM {schema}.notification WHERE id IN (
+    SELECT id FROM {schema}.notification WHERE id = ANY($1::bigint[]) FOR UPDATE SKIP LOCKED
+)
+
+-- name: drop_idle_post_aggregates
+-- The data plane counts bookmarks; databases before October 2025 have no column for them.
+DELETE FROM {schema}.post_agg a
+WHERE a.uri = ANY($1::text[]) AND a."likeCount" = 0 AND a."replyCount" = 0 AND a."repostCount" = 0
+    AND a."quoteCount" = 0 AND coalesce((to_jsonb(a) ->> 'bookmarkCount')::bigint, 0) = 0
+
+-- name: drop_idle_profile_aggregates
+DELETE FROM {schema}.profile_agg a
+WHERE a.did = ANY($1::text[]) AND a."followersCount" = 0 AND a."followsCount" = 0 AND a."postsCount" = 0
+
+-- name: lock_look_up
+SELECT found_time FROM indexer.handle_lookup WHERE did = $1 FOR UPDATE
+
+-- name: drop_look_up
+DELETE FROM indexer.handle_lookup WHERE did = $1
+
+-- name: lock_actor
+SELECT "indexedAt" FROM {schema}.actor WHERE did = $1 FOR UPDATE
+
+-- name: drop_actor
+DELETE FROM {schema}.actor WHERE did = $1
+
+-- name: drop_commits
+DELETE FROM {schema}.actor_sync WHERE did = $1

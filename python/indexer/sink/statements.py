@@ -67,6 +67,11 @@ class Statements:
         returning = ", ".join(f'"{name}"' for name in counted(table)) or "1"
         return f'DELETE FROM {self.schema}."{table.name}" WHERE "{table.owner}" = ANY($1::text[]) RETURNING {returning}'
 
+    def rows_behind(self, table: str, column: str) -> str:
+        """A page of a unique key, in its order."""
+        rows = f'SELECT "{column}" FROM {self.schema}."{table}" WHERE "{column}" > $1::text'
+        return f'{rows} ORDER BY "{column}" LIMIT $2::int'
+
     def keys_of_rows(self, table: Table, columns: Key) -> str:
         """URI and key columns of rows by their URI."""
         return f'SELECT uri, {_list(columns)} FROM {self.schema}."{table.name}" WHERE uri = ANY($1::text[])'

@@ -25,9 +25,10 @@ CREATE TABLE indexer.account_deletion (
     time text NOT NULL, -- of the event, verbatim
     at_ms bigint NOT NULL, -- as in account_status
     state text NOT NULL DEFAULT 'asked' CHECK (state IN ('asked', 'removing', 'removed')),
+    removed_ms bigint, -- events up to this instant are stale; set with 'removing' and kept when a newer deletion is 'asked'
     removed_rows bigint NOT NULL DEFAULT 0,
-    attempts integer NOT NULL DEFAULT 0, -- how often the PDS was asked in vain
+    attempts integer NOT NULL DEFAULT 0, -- how often somebody took it up; who finds another number has lost it
     next_at timestamptz NOT NULL DEFAULT now(), -- not before; whoever takes it moves this on
-    cause text -- why it waits
+    cause text -- why it waits, or why the account counts as gone
 );
 CREATE INDEX account_deletion_next_at ON indexer.account_deletion (next_at) WHERE state <> 'removed';

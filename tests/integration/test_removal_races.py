@@ -1,0 +1,202 @@
+"""Removals beside other traffic, cut off anywhere, by several instances: the end is the same, and exact."""
+
+import asyncio
+import random
+from contextlib import AsyncExitStack, suppress
+
+import asyncpg
+import pytest
+
+from indexer.removal.jobs import Job, LostError
+from indexer.removal.worker import RemovalWorker
+from indexer.sink.counts import Aggregates
+from indexer.sink.recount import Recounter
+from indexer.sink.statements import Statements
+from tests.integration.invariants import broken
+from tests.integration.removing import (
+    as_if_never,
+    confirm,
+    job,
+    left_of_account,
+    of_account,
+    of_others,
+    removing,
+)
+from tests.integration.writing import Writing, writing, wrong_counters
+from tests.messages import REVS, A, create, like, like_uri, post, post_uri
+
+
+@pytest.fixture(autouse=True)
+def _small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in (("account.PORTION", 5), ("account.PAGE", 3), ("remains.PORTION", 4)):
+        monkeypatch.setattr(f"indexer.removal.{name}", size)
+
+
+async def write(sink: Writing, payloads: list[bytes], seed: int) -> None:
+    """Batches of random sizes, not in step with others."""
+    generator = random.Random(seed)
+    sizes = [generator.randint(1, 9) for _ in payloads]
+    await sink.feed(payloads, sizes)
+
+
+async def work_with_accidents(database: str, aggregates: Aggregates, seed: int) -> int:
+    """Remove, cancelled again and again; returns how often."""
+    generator, accidents = random.Random(seed), 0
+    async with writing(database) as other:
+        while (await job(other.pool)).get("state") != "removed":
+            await other.pool.execute("UPDATE indexer.account_deletion SET next_at = now()")  # as after the lease
+            async with removing(database, aggregates=aggregates) as worker:
+                task = asyncio.create_task(_until_removed(worker, other))
+                await asyncio.wait({task}, timeout=generator.uniform(0.005, 0.15) if accidents < 25 else None)
+                accidents += not task.done()
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+    return accidents
+
+
+async def _until_removed(worker: RemovalWorker, other: Writing) -> None:
+    while (await job(other.pool))["state"] != "removed":
+        if not await worker.remove_one():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("aggregates", ["delta", "recount"])
+async def test_counts_are_exact_with_traffic_on_the_same_posts_and_accidents(
+    database: str, other_database: str, aggregates: Aggregates
+) -> None:
+    """Others like, repost, answer and quote its posts and those that it likes; its own old events come, too."""
+    mine, others = of_account(30), of_others(30)
+    random.Random(1).shuffle(others)
+    async with AsyncExitStack() as stack:
+        sinks = [
+            await stack.enter_async_context(writing(database, notifications="all", aggregates=aggregates))
+            for _ in range(3)
+        ]
+        never = await stack.enter_async_context(writing(other_database, notifications="all"))
+        await sinks[0].feed([*others[::3], *mine])
+        before = await left_of_account(sinks[0].pool)
+        assert before["record"] == len(mine)
+        await confirm(sinks[0].pool)
+        *_, accidents = await asyncio.gather(
+            write(sinks[0], others[1::3], 1),
+            write(sinks[1], others[2::3], 2),
+            write(sinks[2], mine, 3),
+            work_with_accidents(database, aggregates, 4),
+        )
+        assert accidents > 3
+        if aggregates == "recount":
+            await Recounter(sinks[0].pool, Statements("public")).drain()
+        left = await left_of_account(sinks[0].pool)
+        # what others said to it or hung on its posts after these were gone
+        assert left.keys() <= {"notification", "feed_item", "quote"}
+        assert await sinks[0].value("SELECT count(*) FROM notification WHERE author = $1", A) == 0
+        assert await sinks[0].value('SELECT count(*) FROM feed_item WHERE "originatorDid" = $1', A) == 0
+        assert await wrong_counters(sinks[0].pool) == []
+        assert (await broken(sinks[0].pool)).keys() <= {"invalidReplyRoot"}
+        await never.feed(others)
+        here, there = await as_if_never(sinks[0].pool), await as_if_never(never.pool)
+        del here["notification"], there["notification"]  # they depend on who came first
+        assert here == there
+
+
+async def test_instances_on_one_account_do_not_disturb_each_other(database: str, other_database: str) -> None:
+    """Leases run out at once here, so that all work on the same job."""
+    async with AsyncExitStack() as stack:
+        sink = await stack.enter_async_context(writing(database, notifications="all"))
+        never = await stack.enter_async_context(writing(other_database, notifications="all"))
+        await sink.feed([*of_others(20), *of_account(20)])
+        await never.feed(of_others(20))
+        await confirm(sink.pool)
+        workers = [await stack.enter_async_context(removing(database)) for _ in range(3)]
+
+        async def impatient() -> None:
+            while (await job(sink.pool))["state"] != "removed":
+                await sink.pool.execute("UPDATE indexer.account_deletion SET next_at = now()")
+                await asyncio.sleep(0.05)
+
+        await asyncio.gather(impatient(), *(_until_removed(worker, sink) for worker in workers))
+        assert await left_of_account(sink.pool) == {}
+        assert await wrong_counters(sink.pool) == []
+        assert await as_if_never(sink.pool) == await as_if_never(never.pool)
+
+
+async def test_who_has_lost_the_job_leaves_nothing_of_its_portion(database: str) -> None:
+    async with writing(database) as sink, removing(database) as worker:
+        await sink.feed([create(like_uri(A, "l"), like(post_uri("did:plc:b", "p")))])
+        await confirm(sink.pool)
+        (mine,) = await worker._jobs.take("removing", 1)
+        await sink.pool.execute("UPDATE indexer.account_deletion SET attempts = attempts + 1")
+        with pytest.raises(LostError):
+            await worker._remove(mine)
+        assert await sink.uris("like") == [like_uri(A, "l")]
+        assert await sink.value('SELECT "likeCount" FROM post_agg') == 1
+        assert isinstance(mine, Job)
+        assert (await job(sink.pool))["removed_rows"] == 0
+
+
+async def test_batch_that_did_not_see_the_mark_is_waited_for(database: str) -> None:
+    """It asks what is stale, then the mark is committed, the account removed; only then it writes (worker.py).
+
+    The mark's transaction has the lower number here: what is over up to the mark says nothing of the batch.
+    """
+    blocked = like_uri("did:plc:b", "blocked")
+    async with writing(database) as sink, writing(database) as late, removing(database) as worker:
+        await sink.feed([create(blocked, like(post_uri("did:plc:c", "p")))])
+        neighbour, marking = await asyncpg.connect(database), await asyncpg.connect(database)
+        try:
+            await neighbour.execute("BEGIN")
+            await neighbour.execute("SELECT 1 FROM record WHERE uri = $1 FOR UPDATE", blocked)
+            await marking.execute("BEGIN")
+            await confirm(marking)  # type: ignore[arg-type]
+            batch = asyncio.create_task(
+                late.feed(
+                    [
+                        create(post_uri(A, "p"), post(), time="2025-10-20T09:00:00Z"),
+                        create(blocked, like(post_uri("did:plc:d", "p")), REVS[5]),
+                    ]
+                )
+            )
+            while not await sink.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+            await marking.execute("COMMIT")
+            assert await worker.remove_one()
+            waits = await job(sink.pool)
+            assert (waits["state"], waits["cause"]) == ("removing", "older_transactions")
+            await neighbour.execute("ROLLBACK")
+            await batch
+            assert await sink.uris("post") == [post_uri(A, "p")], "it did not know"
+            await sink.pool.execute("UPDATE indexer.account_deletion SET next_at = now()")
+            assert await worker.remove_one()
+            assert (await job(sink.pool))["state"] == "removed"
+            assert await left_of_account(sink.pool) == {}
+        finally:
+            await neighbour.close()
+            await marking.close()
+
+
+async def test_record_that_comes_where_only_its_rows_were_keeps_its_rows(database: str) -> None:
+    """Rows without a record are found, then a newer event brings the record: it is left alone."""
+    own = like_uri(A, "l")
+    async with writing(database) as sink, writing(database) as late, removing(database) as worker:
+        await sink.feed([create(own, like(post_uri("did:plc:b", "p")), time="2025-10-20T09:00:00Z")])
+        await sink.pool.execute("DELETE FROM record")
+        await confirm(sink.pool)
+        neighbour = await asyncpg.connect(database)
+        try:
+            await neighbour.execute("BEGIN")
+            await neighbour.execute('SELECT 1 FROM "like" FOR UPDATE')
+            removal = asyncio.create_task(worker.remove_one())
+            while not await sink.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+            newer = [create(own, like(post_uri("did:plc:c", "p")), REVS[5], time="2025-10-20T19:00:00Z")]
+            batch = asyncio.create_task(late.feed(newer))
+            await asyncio.sleep(0.2)
+            await neighbour.execute("ROLLBACK")
+            await asyncio.gather(batch, removal)
+        finally:
+            await neighbour.close()
+        await sink.pool.execute("UPDATE indexer.account_deletion SET next_at = now()")
+        await worker.remove_one()
+        assert await sink.uris("like") == await sink.uris("record") == [own]
+        assert await wrong_counters(sink.pool) == []
