@@ -54,7 +54,10 @@ async def known(pool: Pool, did: str = A, time: str = BEFORE) -> None:
     """What a look-up has left, and one that waits."""
     await pool.execute('INSERT INTO actor (did, handle, "indexedAt") VALUES ($1, $1, $2)', did, time)
     await pool.execute(
-        "INSERT INTO indexer.handle_lookup (did, found_time, missing_time) VALUES ($1, $2, $2)", did, time
+        "INSERT INTO indexer.handle_lookup (did, found_time, missing_time) VALUES ($1, $2, $2)"
+        " ON CONFLICT (did) DO UPDATE SET found_time = $2, missing_time = $2",
+        did,
+        time,
     )
 
 
