@@ -153,13 +153,15 @@ def test_any_payloads_have_one_result_each(payloads: list[bytes]) -> None:
             assert 0 < len(result.detail) <= 300
 
 
+# JavaScript makes no property of `__proto__` (records.md 7).
+keys = st.text(min_size=1).filter(lambda key: key != "__proto__")
 values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**53), 2**53)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(min_size=1), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
     max_leaves=20,
 )
 
