@@ -13,7 +13,7 @@ import structlog
 
 from indexer.identity import Deferred, DidCache, Found, NotFound, Resolver
 from indexer.metrics import Metrics
-from indexer.sink.faults import fault_class, sqlstate_of
+from indexer.sink.faults import FaultClass, fault_class
 from indexer.sink.handles import Answer, HandleQueue, PutOff
 
 log = structlog.get_logger()
@@ -36,9 +36,8 @@ BACKOFF_S = 5.0
 BACKOFF_MOST_S = 600.0
 FAULT_S = 3600.0
 """A look-up that failed for a fault of ours is put off for so long."""
-UNIQUE_VIOLATION = "23505"
 TRIES = 5
-"""Of a portion that PostgreSQL refuses as data, before it is halved."""
+"""Of a portion that PostgreSQL refuses as data, before it is halved: somebody else may just have set a handle of it."""
 
 
 class HandleWorker:
@@ -158,15 +157,15 @@ class HandleWorker:
         if answers:
             await self._write(answers, stop)
 
-    def _forgive(self, error: Exception) -> str:
-        """What fails is tried again, but for faults of our own. Two that verify one handle at once is no fault."""
+    def _forgive(self, error: Exception) -> FaultClass:
+        """What fails is tried again, but for faults of our own."""
         kind = fault_class(error)
         if kind == "programming":
             raise error
         if kind == "outage" and not self._database_is_away:
             log.warning("database_away", worker="handles", error=error)
             self._database_is_away = True
-        return "contention" if sqlstate_of(error) == UNIQUE_VIOLATION else kind
+        return kind
 
     def _count(self, answers: Mapping[str, Answer]) -> None:
         for answer in answers.values():

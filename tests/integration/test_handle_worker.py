@@ -346,7 +346,8 @@ async def test_fault_of_one_look_up_spares_the_others(sink: Writing) -> None:
         async with working(sink, Scripted(answers)) as work:
 
             async def is_settled() -> bool:
-                return bool(await sink.value("SELECT count(*) FROM indexer.handle_lookup WHERE cause = 'local'") == 2)
+                causes = await sink.fetch("SELECT cause FROM indexer.handle_lookup")
+                return [row[0] for row in causes] == ["local", "local"]
 
             await work.until(is_settled)
     assert await actors(sink) == [(C, "c.test", at(0), None)]
