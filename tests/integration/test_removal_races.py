@@ -159,9 +159,9 @@ async def test_batch_that_did_not_see_the_mark_is_waited_for(database: str, monk
         await marking.execute("COMMIT")
         assert await worker.remove_one()
         waits = await job(sink.pool)
-        assert (waits["state"], waits["cause"]) == ("removing", "older_transactions")
         go.set()
         await batch
+        assert (waits["state"], waits["cause"]) == ("removing", "older_transactions")
         assert await sink.uris("post") == [post_uri(A, "p")], "it did not know"
         await sink.pool.execute("UPDATE indexer.account_deletion SET next_at = now()")
         assert await worker.remove_one()
