@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -45,6 +46,11 @@ def state(database: str) -> tuple[str, int]:
     """Of A's deletion: its state, and the rows that went so far."""
     row = asyncio.run(query(database, "SELECT state, removed_rows FROM indexer.account_deletion"))[0]
     return row["state"], row["removed_rows"]
+
+
+def more_than(database: str, rows: int) -> bool:
+    """Whether the removal has gone on."""
+    return state(database)[1] > rows
 
 
 async def announced(database: str) -> None:
@@ -127,13 +133,12 @@ def test_deletion_that_is_killed_ends_as_if_the_account_had_never_been(
             with running(database, redis_url, tmp_path, environment=environment) as daemon:
                 feed(redis_url, "firehose_live", [*parts[part], *mine[part :: kills + 2]])
                 if killed:
-                    daemon.until(lambda rows=rows: state(database)[1] > rows)  # type: ignore[misc]
+                    daemon.until(partial(more_than, database, rows))
                     daemon.kill()
                     assert state(database)[0] == "removing", "it was too late to show anything"
                     continue
-                daemon.until(
-                    lambda: state(database)[0] == "removed" and left_over(redis_url, "firehose_live") == (0, 0)
-                )
+                daemon.until(lambda: state(database)[0] == "removed")
+                daemon.until(lambda: left_over(redis_url, "firehose_live") == (0, 0))
                 assert [line["did"] for line in daemon.lines("account_removed")] == [A]
                 assert daemon.metrics()["indexer_removed_rows_total", ()] > 0
                 assert daemon.stop() == 0

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from indexer.database import Pool, Turns, open_pool
+from indexer.database import Connection, Pool, Turns, open_pool
 from indexer.identity import Hosting
 from indexer.metrics import Metrics
 from indexer.removal.jobs import Jobs
@@ -73,12 +73,12 @@ async def removing(
         await pool.close()
 
 
-async def announce(pool: Pool, did: str = A, time: str = AT, at_ms: int = AT_MS) -> None:
+async def announce(pool: Pool | Connection, did: str = A, time: str = AT, at_ms: int = AT_MS) -> None:
     """What a batch with the deletion's event leaves."""
     await pool.execute("INSERT INTO indexer.account_deletion (did, time, at_ms) VALUES ($1, $2, $3)", did, time, at_ms)
 
 
-async def confirm(pool: Pool, did: str = A, at_ms: int = AT_MS) -> None:
+async def confirm(pool: Pool | Connection, did: str = A, at_ms: int = AT_MS) -> None:
     """What the answer of the PDS leaves: the account is gone."""
     await announce(pool, did, AT, at_ms)
     await pool.execute(

@@ -13,12 +13,12 @@ VALUES = {"text[]": [PREFIX], "int8[]": [1], "text": A, "int4": 1, "int8": 1, "f
 """Of parameters, by type."""
 
 NAMED = """
-    removals take_deletions put_off_deletion account_is_gone account_is_hosted withdraw_deletion note_removed_rows
-    account_is_removed deletions_left records_of_account without_record duplicates_of_nothing lock_records
-    delete_records delete_duplicates delete_notifications drop_feed_items_of_posts drop_quotes_of_posts
-    delete_feed_items delete_quotes
-    notifications_to_account notifications_by_account drop_notifications drop_idle_post_aggregates lock_post_aggregates
-    drop_idle_profile_aggregates lock_profile_aggregates drop_commits lock_look_up drop_look_up lock_actor drop_actor
+    removals take_deletions put_off_deletion account_is_gone account_is_hosted withdraw_deletion
+    note_removed_rows account_is_removed deletions_left records_of_account without_record duplicates_of_nothing
+    lock_records delete_records delete_duplicates delete_notifications drop_feed_items_of_posts
+    drop_quotes_of_posts delete_feed_items delete_quotes notifications_to_account notifications_by_account
+    drop_notifications drop_idle_post_aggregates lock_post_aggregates drop_idle_profile_aggregates
+    lock_profile_aggregates drop_commits lock_look_up drop_look_up lock_actor drop_actor
 """
 
 

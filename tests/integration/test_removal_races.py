@@ -3,17 +3,21 @@
 import asyncio
 import random
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
-import asyncpg
 import pytest
 
-from indexer.removal.jobs import Job, LostError
+from indexer.removal.jobs import LostError
 from indexer.removal.worker import RemovalWorker
 from indexer.sink.counts import Aggregates
+from indexer.sink.reads import Reads
 from indexer.sink.recount import Recounter
 from indexer.sink.statements import Statements
+from indexer.world import World
 from tests.integration.invariants import broken
 from tests.integration.removing import (
+    AFTER,
+    BEFORE,
     as_if_never,
     confirm,
     job,
@@ -23,7 +27,7 @@ from tests.integration.removing import (
     removing,
 )
 from tests.integration.writing import Writing, writing, wrong_counters
-from tests.messages import REVS, A, create, like, like_uri, post, post_uri
+from tests.messages import REVS, A, B, create, like, like_uri, post, post_uri
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +127,7 @@ async def test_instances_on_one_account_do_not_disturb_each_other(database: str,
 
 async def test_who_has_lost_the_job_leaves_nothing_of_its_portion(database: str) -> None:
     async with writing(database) as sink, removing(database) as worker:
-        await sink.feed([create(like_uri(A, "l"), like(post_uri("did:plc:b", "p")))])
+        await sink.feed([create(like_uri(A, "l"), like(post_uri(B, "p")))])
         await confirm(sink.pool)
         (mine,) = await worker._jobs.take("removing", 1)
         await sink.pool.execute("UPDATE indexer.account_deletion SET attempts = attempts + 1")
@@ -131,72 +135,54 @@ async def test_who_has_lost_the_job_leaves_nothing_of_its_portion(database: str)
             await worker._remove(mine)
         assert await sink.uris("like") == [like_uri(A, "l")]
         assert await sink.value('SELECT "likeCount" FROM post_agg') == 1
-        assert isinstance(mine, Job)
         assert (await job(sink.pool))["removed_rows"] == 0
 
 
-async def test_batch_that_did_not_see_the_mark_is_waited_for(database: str) -> None:
-    """It asks what is stale, then the mark is committed, the account removed; only then it writes (worker.py).
+async def test_batch_that_did_not_see_the_mark_is_waited_for(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks what is stale, then the mark is committed, the account swept; only then it writes (worker.py).
 
     The mark's transaction has the lower number here: what is over up to the mark says nothing of the batch.
     """
-    blocked = like_uri("did:plc:b", "blocked")
-    async with writing(database) as sink, writing(database) as late, removing(database) as worker:
-        await sink.feed([create(blocked, like(post_uri("did:plc:c", "p")))])
-        neighbour, marking = await asyncpg.connect(database), await asyncpg.connect(database)
-        try:
-            await neighbour.execute("BEGIN")
-            await neighbour.execute("SELECT 1 FROM record WHERE uri = $1 FOR UPDATE", blocked)
-            await marking.execute("BEGIN")
-            await confirm(marking)  # type: ignore[arg-type]
-            batch = asyncio.create_task(
-                late.feed(
-                    [
-                        create(post_uri(A, "p"), post(), time="2025-10-20T09:00:00Z"),
-                        create(blocked, like(post_uri("did:plc:d", "p")), REVS[5]),
-                    ]
-                )
-            )
-            while not await sink.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-                await asyncio.sleep(0.01)
-            await marking.execute("COMMIT")
-            assert await worker.remove_one()
-            waits = await job(sink.pool)
-            assert (waits["state"], waits["cause"]) == ("removing", "older_transactions")
-            await neighbour.execute("ROLLBACK")
-            await batch
-            assert await sink.uris("post") == [post_uri(A, "p")], "it did not know"
-            await sink.pool.execute("UPDATE indexer.account_deletion SET next_at = now()")
-            assert await worker.remove_one()
-            assert (await job(sink.pool))["state"] == "removed"
-            assert await left_of_account(sink.pool) == {}
-        finally:
-            await neighbour.close()
-            await marking.close()
+    asked, go, read = asyncio.Event(), asyncio.Event(), Reads.all
+
+    async def slowly(*arguments: Any, **options: Any) -> World:
+        asked.set()
+        await go.wait()
+        return await read(*arguments, **options)
+
+    monkeypatch.setattr(Reads, "all", slowly)
+    async with writing(database) as sink, removing(database) as worker, sink.pool.acquire() as marking:
+        await marking.execute("BEGIN")
+        await confirm(marking)
+        batch = asyncio.create_task(sink.feed([create(post_uri(A, "p"), post(), time=BEFORE)]))
+        await asked.wait()
+        await marking.execute("COMMIT")
+        assert await worker.remove_one()
+        waits = await job(sink.pool)
+        go.set()
+        await batch
+        assert (waits["state"], waits["cause"]) == ("removing", "older_transactions")
+        assert await sink.uris("post") == [post_uri(A, "p")], "it did not know"
+        await sink.pool.execute("UPDATE indexer.account_deletion SET next_at = now()")
+        assert await worker.remove_one()
+        assert (await job(sink.pool))["state"] == "removed"
+        assert await left_of_account(sink.pool) == {}
 
 
 async def test_record_that_comes_where_only_its_rows_were_keeps_its_rows(database: str) -> None:
     """Rows without a record are found, then a newer event brings the record: it is left alone."""
-    own = like_uri(A, "l")
-    async with writing(database) as sink, writing(database) as late, removing(database) as worker:
-        await sink.feed([create(own, like(post_uri("did:plc:b", "p")), time="2025-10-20T09:00:00Z")])
+    own, subject = like_uri(A, "l"), post_uri(B, "p")
+    async with writing(database) as sink, removing(database) as worker, sink.pool.acquire() as neighbour:
+        await sink.feed([create(own, like(subject), time=BEFORE)])
         await sink.pool.execute("DELETE FROM record")
         await confirm(sink.pool)
-        neighbour = await asyncpg.connect(database)
-        try:
-            await neighbour.execute("BEGIN")
-            await neighbour.execute('SELECT 1 FROM "like" FOR UPDATE')
-            removal = asyncio.create_task(worker.remove_one())
-            while not await sink.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-                await asyncio.sleep(0.01)
-            newer = [create(own, like(post_uri("did:plc:c", "p")), REVS[5], time="2025-10-20T19:00:00Z")]
-            batch = asyncio.create_task(late.feed(newer))
-            await asyncio.sleep(0.2)
-            await neighbour.execute("ROLLBACK")
-            await asyncio.gather(batch, removal)
-        finally:
-            await neighbour.close()
-        await sink.pool.execute("UPDATE indexer.account_deletion SET next_at = now()")
-        await worker.remove_one()
+        await neighbour.execute("BEGIN")
+        await neighbour.execute("SELECT 1 FROM notification FOR UPDATE")
+        removal = asyncio.create_task(worker.remove_one())
+        while not await sink.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+        await sink.feed([create(own, like(subject), REVS[5], time=AFTER)])
+        await neighbour.execute("ROLLBACK")
+        await removal
         assert await sink.uris("like") == await sink.uris("record") == [own]
         assert await wrong_counters(sink.pool) == []

@@ -70,7 +70,7 @@ class Account:
         return await self._portions.patiently(self._portion, uris)
 
     async def _hanging(self, statement: str, table: Table, posts: Sequence[str]) -> int:
-        """What other people have on the posts goes first: of a popular one it is more than a portion."""
+        """What other people have on the posts goes first, whatever its rev: it may be more than a portion."""
         async with self._portions.one() as eraser:
             return await eraser.hanging(statement, table, posts, PORTION)
 

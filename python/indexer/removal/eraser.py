@@ -9,9 +9,6 @@ from indexer.sink.counts import Aggregates
 from indexer.sink.writer import TABLES, Writer
 from indexer.world import Stored
 
-ANY_REV = "~"
-"""Sorts behind every rev: whatever hangs on a post goes with it (DIV-18)."""
-
 
 class Eraser(Writer):
     """Deletes rows in the order of the writer, and knows how many. Counters follow last, by `counters`."""
@@ -32,8 +29,6 @@ class Eraser(Writer):
             world.indexed[uri] = kind
             if kind.attached_tables:
                 world.attached[uri] = kind
-            if kind.is_hung_on:
-                world.lives[uri] = [(0, ANY_REV)]
         doomed = sorted(world.records)
         await self.drop("record", "delete_records", doomed)
         await self.drop("duplicate_record", "delete_duplicates", doomed)
