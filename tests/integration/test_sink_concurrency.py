@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from indexer.sink.reads import Reads
 from tests.integration.invariants import broken
 from tests.integration.writing import Writing, snapshot, writing, wrong_counters
 from tests.messages import (
@@ -249,3 +250,23 @@ def columns(tables: dict[str, list[str]], name: str, wanted: tuple[str, ...] = (
         json.dumps({key: value or None for key, value in row.items() if (key in wanted if wanted else key not in drop)})
         for row in rows
     )
+
+
+async def test_parent_that_is_committed_between_two_looks_at_it(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its record is there then, and its row, which says that the thread above it is broken."""
+    parent = create(P, post(parent=post_uri(D, "missing"), root=post_uri(D, "root")), REVS[1], cid("p"))
+    child = create(post_uri(B, "c"), post(parent=P, root=post_uri(D, "root")), REVS[2], cid("c"))
+    fetch = Reads._fetch
+    async with writing(database, connections=2) as sink:
+
+        async def commits_in_between(self: Reads, name: str, *arguments: object) -> list[tuple[Any, ...]]:
+            rows = await fetch(self, name, *arguments)
+            if name == "ancestors":
+                monkeypatch.setattr(Reads, "_fetch", fetch)
+                await sink.feed([parent])
+            return rows
+
+        monkeypatch.setattr(Reads, "_fetch", commits_in_between)
+        await sink.batch([("1-0", child)])
+        assert await sink.value("SELECT count(*) FROM post") == 2
+        assert await sink.value('SELECT "invalidReplyRoot" FROM post WHERE uri = $1', post_uri(B, "c")) is True

@@ -235,11 +235,18 @@ class Reads:
     async def _ancestors(self, height: int) -> None:
         world = self.world
         parents = world.questions.parents
-        for uri, parent, root, invalid in await self._fetch("ancestors", sorted(parents), height):
-            world.posts[uri] = Post(uri, parent, root, invalid)
+        await self._posts_above(sorted(parents), height)
         if others := sorted(parents - world.posts.keys()):
             for uri, json in await self._fetch("record_json", others):
                 world.other_parents[uri] = reply_of(json)
+            # a neighbour may have committed a post between the two looks: its row says more than its record
+            late = [uri for uri in others if uri in world.other_parents and aturi.parse(uri).collection == POST]
+            if late:
+                await self._posts_above(late, height)
+
+    async def _posts_above(self, uris: list[str], height: int) -> None:
+        for uri, parent, root, invalid in await self._fetch("ancestors", uris, height):
+            self.world.posts[uri] = Post(uri, parent, root, invalid)
 
     async def _fetch(self, name: str, *arguments: object) -> list[tuple[Any, ...]]:
         return cast("list[tuple[Any, ...]]", await self.connection.fetch(self.statements[name], *arguments))
