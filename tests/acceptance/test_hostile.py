@@ -57,7 +57,7 @@ async def state_of(database: str) -> State:
     finally:
         await connection.close()
     return State(
-        dict(accounts),
+        {row["did"]: row["max"] for row in accounts},
         {row["message_id"]: row for row in letters},
         {row["uri"]: row for row in records},
         {row["did"]: row["repoRev"] for row in revs},
