@@ -61,7 +61,7 @@ async def state_of(database: str) -> State:
     finally:
         await connection.close()
     return State(
-        {row["did"]: row[1] for row in accounts},
+        {row["did"]: row["max"] for row in accounts},
         {row["message_id"]: row for row in letters},
         {row["uri"]: row for row in records},
         {row["did"]: row["repoRev"] for row in revs},
