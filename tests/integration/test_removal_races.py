@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from indexer.removal.jobs import LostError
+from indexer.removal.remains import Remains
 from indexer.removal.worker import RemovalWorker
 from indexer.sink.counts import Aggregates
 from indexer.sink.reads import Reads
@@ -27,7 +28,7 @@ from tests.integration.removing import (
     removing,
 )
 from tests.integration.writing import Writing, writing, wrong_counters
-from tests.messages import REVS, A, B, create, like, like_uri, post, post_uri
+from tests.messages import REVS, A, B, create, like, like_uri, post, post_uri, repost, repost_uri
 
 
 @pytest.fixture(autouse=True)
@@ -186,3 +187,29 @@ async def test_record_that_comes_where_only_its_rows_were_keeps_its_rows(databas
         await removal
         assert await sink.uris("like") == await sink.uris("record") == [own]
         assert await wrong_counters(sink.pool) == []
+
+
+async def test_who_saw_rows_before_they_went_is_waited_for(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second run of a batch looks in the middle of the sweep, and restores when it is over (worker.py)."""
+    finish = Remains.actor
+    item = (repost_uri(A, "t"), "c", "repost", post_uri(B, "p"), A, BEFORE)
+    async with writing(database) as sink, removing(database) as worker, sink.pool.acquire() as late:
+
+        async def in_the_middle(remains: Remains, *, lives: bool) -> None:
+            if not await sink.value("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"):
+                await late.execute(f"{sink.statements['begin']};\n{sink.statements['take_number']}")
+            await finish(remains, lives=lives)
+
+        monkeypatch.setattr(Remains, "actor", in_the_middle)
+        await sink.feed([create(repost_uri(A, "t"), repost(post_uri(B, "p")), time=BEFORE)])
+        await confirm(sink.pool)
+        assert await worker.remove_one()
+        waits = await job(sink.pool)
+        monkeypatch.undo()
+        await late.execute("INSERT INTO feed_item VALUES ($1, $2, $3, $4, $5, $6)", *item)
+        await late.execute("COMMIT")
+        assert (waits["state"], waits["cause"]) == ("removing", "older_transactions")
+        await sink.pool.execute("UPDATE indexer.account_deletion SET next_at = now()")
+        assert await worker.remove_one()
+        assert (await job(sink.pool))["state"] == "removed"
+        assert await left_of_account(sink.pool) == {}

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from indexer.sink.stale import are_newer
-from tests.integration.removing import AFTER, AT, AT_MS, BEFORE, announce, confirm, of_account
+from tests.integration.removing import AFTER, AT, AT_MS, BEFORE, announce, confirm, job, of_account
 from tests.integration.writing import snapshot, writing
-from tests.messages import C0, REVS, A, B, create, delete, like, like_uri, post, post_uri, update
+from tests.messages import C0, REVS, A, B, account, create, delete, like, like_uri, post, post_uri, update
 
 
 def envelope(kind: str, time: str, **fields: Any) -> bytes:
@@ -88,3 +88,15 @@ def test_instants_are_compared_not_texts() -> None:
     times = ["11:00:00.001Z", "11:00:00.000999Z", "14:59:59+04:00", "23:00:00+12:00", "08:00:00.001-03:00"]
     instants = [f"2025-10-20T{time}" for time in times]
     assert are_newer([*instants, "x", None], [AT_MS] * 7) == [True, False, False, False, True, False, False]
+
+
+async def test_newer_status_withdraws_a_newer_deletion_but_not_the_mark(database: str) -> None:
+    """Deleted and removed, back again, deleted again, back again before anybody was asked."""
+    async with writing(database) as sink:
+        await confirm(sink.pool)
+        await sink.pool.execute("UPDATE indexer.account_deletion SET state = 'removed'")
+        await sink.feed([account(A, AFTER, active=False, status="deleted")])
+        assert (await job(sink.pool))["state"] == "asked"
+        await sink.feed([account(A, "2025-10-20T13:00:00Z", active=True)])
+        resumed = await job(sink.pool)
+        assert (resumed["state"], resumed["removed_ms"]) == ("removing", AT_MS)

@@ -38,6 +38,8 @@ class Portions:
         self._metrics = metrics
         self._bound_ms = job.at_ms if job.removed_ms is None else job.removed_ms
         self._done = 0
+        self.removed = 0
+        """Rows that went so far."""
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[Eraser]:
@@ -77,6 +79,7 @@ class Portions:
         return key == self.job.did or key.startswith(self.prefix)
 
     def _tell(self, eraser: Eraser) -> None:
+        self.removed += eraser.removed
         self._metrics.removed_rows.inc(eraser.removed)
         for (table, change), number in eraser.rows.items():
             self._metrics.rows.labels(table, change).inc(number)

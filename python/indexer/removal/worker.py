@@ -3,8 +3,9 @@
 The PDS hosts the account: nothing happens. It does not: `removing`, and everything goes. Nobody knows: asked again
 later, less and less often.
 
-A batch that did not see the mark (`sink/stale.py`) may commit rows behind our back. Such a transaction has got its
-number before the mark was made. So the account is swept once more when all transactions with such numbers are over.
+A transaction that did not see the mark (`sink/stale.py`), or saw rows that are gone by now, may commit behind our back.
+It has got its number before it looked. So the account is swept again and again, until a sweep finds nothing that began
+when all transactions were over that had a number when the last one had found something.
 """
 
 import asyncio
@@ -48,7 +49,7 @@ class RemovalWorker:
         self._aggregates: Aggregates = aggregates
         self._metrics = metrics
         self._numbers: dict[tuple[str, int | None], int] = {}
-        """By removal: transactions with lower numbers may not know of it."""
+        """By removal: transactions with lower numbers may not know how far it is."""
 
     async def asking(self) -> None:
         """Ask for accounts whose deletion was announced, for ever."""
@@ -113,12 +114,15 @@ class RemovalWorker:
         if removal not in self._numbers:
             self._numbers[removal] = await self._jobs.next_number()
             log.info("account_removal_started", did=job.did)
-        account = Account(Portions(self._jobs, job, self._aggregates, self._metrics))
-        alone = False
-        while not alone:
-            alone = await self._is_alone(removal)
-            await account.sweep()
-            if not (alone or await self._is_alone(removal)):
+        portions = Portions(self._jobs, job, self._aggregates, self._metrics)
+        while True:
+            alone, removed = await self._is_alone(removal), portions.removed
+            await Account(portions).sweep()
+            if portions.removed > removed:
+                self._numbers[removal] = await self._jobs.next_number()
+            elif alone:
+                break
+            if not await self._is_alone(removal):
                 await self._jobs.put_off(job, OTHERS_S, "older_transactions")
                 return
         rows = await self._jobs.done(job)
@@ -126,5 +130,5 @@ class RemovalWorker:
         log.info("account_removed", did=job.did, rows=rows)
 
     async def _is_alone(self, removal: tuple[str, int | None]) -> bool:
-        """Whether whoever still writes knows of the removal."""
+        """Whether whoever still writes knows how far the removal is."""
         return await self._jobs.oldest_number() >= self._numbers[removal]

@@ -87,7 +87,7 @@ async def derive_again(
     )
     deltas = Deltas()
     found: dict[str, set[str]] = {}
-    await connection.execute(statements["begin"])
+    await connection.execute(f"{statements['begin']};\n{statements['take_number']}")
     for what, uri in await connection.fetch(statements["loose_ends"], *columns):
         found.setdefault(what, set()).add(uri)
     if "gate" in found:

@@ -210,15 +210,18 @@ SET time = excluded.time, at_ms = excluded.at_ms, state = 'asked', attempts = 0,
 WHERE (d.at_ms, d.time COLLATE "C") < (excluded.at_ms, excluded.time COLLATE "C")
 
 -- name: withdraw_deletions
--- Deletions that a newer account event makes void, if nobody has begun with them.
+-- Deletions that a newer account event makes void, if nobody has begun with them. What an older one began is finished.
 WITH void AS (
     SELECT d.did FROM indexer.account_deletion d JOIN indexer.account_status s ON s.did = d.did
     WHERE d.did = ANY($1::text[]) AND d.state = 'asked'
         AND (d.at_ms, d.time COLLATE "C", 'deleted' COLLATE "C")
             < (s.at_ms, s.time COLLATE "C", coalesce(s.status, '') COLLATE "C")
     ORDER BY d.did FOR UPDATE OF d
+), resumed AS (
+    UPDATE indexer.account_deletion d SET state = 'removing', next_at = now()
+    FROM void WHERE d.did = void.did AND d.removed_ms IS NOT NULL
 )
-DELETE FROM indexer.account_deletion d USING void WHERE d.did = void.did
+DELETE FROM indexer.account_deletion d USING void WHERE d.did = void.did AND d.removed_ms IS NULL
 
 -- name: take_look_ups
 -- Look-ups that are due, longest first. Whoever takes them has them for a while; nobody waits for them here.
@@ -460,7 +463,7 @@ UPDATE {schema}.profile_agg a SET "postsCount" = (SELECT count(*) FROM {schema}.
 WHERE a.did = ANY($1::text[])
 
 -- name: take_number
--- The transaction gets its number here, before it reads what is stale: who waits for all older numbers waits for it.
+-- The transaction gets its number here, before it looks at anything: who waits for all older numbers waits for it.
 SELECT pg_current_xact_id()
 
 -- name: removals
