@@ -43,7 +43,7 @@ def _event_lane(
         AccountRules(settings.did_resolution, settings.account_deletion),
     )
     source = Source(redis, stream, settings.group, settings.consumer, settings.batch_size)
-    return Lane(source, sink, LaneMetrics(metrics, stream), decode)
+    return Lane(source, sink, LaneMetrics(metrics, stream), decode, settings.dead_letter_limit)
 
 
 def _label_lane(
@@ -54,4 +54,4 @@ def _label_lane(
     sink = LabelSink(pool, statements, stream, settings.max_attempts, turns, rank=1)
     fields = (b"event", b"labels")  # streams.md 4
     source = Source(redis, stream, settings.label_group, settings.consumer, settings.batch_size, fields)
-    return Lane(source, sink, LaneMetrics(metrics, stream), decode_labels)
+    return Lane(source, sink, LaneMetrics(metrics, stream), decode_labels, settings.dead_letter_limit)

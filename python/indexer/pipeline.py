@@ -17,6 +17,7 @@ from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from indexer import _native
 from indexer._native import Event, Ignored, Reject
 from indexer.lane_metrics import LaneMetrics, Tally
+from indexer.refusals import Refusals
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Content, Entry, HaltedError, HalvingSink
 from indexer.sink.labels import Label
@@ -87,12 +88,18 @@ class Lane(Generic[Content]):
     """Reads one stream and writes its batches in stream order."""
 
     def __init__(
-        self, source: Source, sink: HalvingSink[Content], metrics: LaneMetrics, decode: Decode[Content]
+        self,
+        source: Source,
+        sink: HalvingSink[Content],
+        metrics: LaneMetrics,
+        decode: Decode[Content],
+        dead_letter_limit: float | None = None,
     ) -> None:
         self.source = source
         self.sink = sink
         self.metrics = metrics
         self._decode = decode
+        self._refusals = Refusals(dead_letter_limit)
         self.halted: str | None = None
         """Why the lane stands still."""
         self.waiting = False
@@ -173,6 +180,7 @@ class Lane(Generic[Content]):
     async def _batch(self, batch: Decoded[Content]) -> None:
         """Commit, derive again, then acknowledge: never the other way round."""
         outcome = await self.sink.commit(batch.entries, batch.letters)
+        self._refusals.count(len(batch.ids), len(outcome.dead))
         started = time.perf_counter()
         await self._patiently(lambda: self.source.settle(batch.ids))
         outcome.seconds["ack"] = time.perf_counter() - started

@@ -91,6 +91,20 @@ def test_drain_with_a_halted_lane_ends_with_1_and_the_reason(database: str, redi
     assert count(database, "post") == 1
 
 
+def test_lane_halts_where_postgresql_refuses_more_than_the_limit(database: str, redis_url: str, tmp_path: Path) -> None:
+    asyncio.run(_refuse(database, "like", "23514"))
+    feed(redis_url, "firehose_live", [create(like_uri(A, f"l{n}"), like(post_uri(B, f"p{n}"))) for n in range(4)])
+    few = {"INDEXER_BATCH_SIZE": "2", "INDEXER_DEAD_LETTER_LIMIT": "0.03"}  # three of the last 10,000
+    daemon = run_once(database, redis_url, tmp_path, "--drain", **few)
+    assert daemon.process.returncode == 1
+    assert "INDEXER_DEAD_LETTER_LIMIT=off" in str(daemon.lines("lane_halted")[0]["error"])
+    assert left_over(redis_url, "firehose_live") == (2, 2), "the batch that was too much is not acknowledged"
+    off = {"INDEXER_BATCH_SIZE": "2", "INDEXER_DEAD_LETTER_LIMIT": "off"}
+    assert run_once(database, redis_url, tmp_path, "--drain", **off).process.returncode == 0
+    assert left_over(redis_url, "firehose_live") == (0, 0)
+    assert count_letters(database) == 4
+
+
 def test_backlog_and_live_are_drained_together(database: str, redis_url: str, tmp_path: Path) -> None:
     feed(redis_url, "firehose_live", library.messages("real-scenarios"))
     feed(redis_url, "firehose_backfill", library.messages("real-repos"))
