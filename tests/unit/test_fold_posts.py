@@ -109,6 +109,26 @@ def test_record_with_media_has_the_rows_of_both(media: dict[str, Any]) -> None:
     assert len(tables["post_embed_image"]) + len(tables["post_embed_video"]) == 1
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"record": {"$type": kind, "record": reference(post_uri(B, "q"))}, "media": {"$type": "com.example.media"}}
+        for kind in ("app.bsky.embed.images", "app.bsky.embed.external", "app.bsky.embed.video", "com.example.x", 5)
+    ]
+    + [
+        {"record": {"$type": "com.example.x", "record": reference(post_uri(B, "q"))}, "media": {"$type": kind}}
+        for kind in ("app.bsky.embed.record", "app.bsky.embed.recordWithMedia", "app.bsky.embed.images#other")
+    ],
+)
+def test_part_of_a_record_with_media_that_calls_itself_something_else_has_no_rows(parts: dict[str, Any]) -> None:
+    """Nothing validated it as that: one such record would halt every lane that meets it."""
+    tables = of_one({"$type": "app.bsky.embed.recordWithMedia", **parts})
+    assert tables.uris("post") == [P]
+    for table in ("post_embed_record", "quote", "post_embed_image", "post_embed_external", "post_embed_video"):
+        assert tables[table] == [], table
+    assert tables.world.notices == {}
+
+
 def test_blobs_of_any_type_and_size_are_indexed() -> None:
     tables = of_one(images(blob("i", "text/html", 99_999_999_999)))
     assert tables["post_embed_image"][0]["imageCid"] == blob_cid("i")

@@ -37,14 +37,22 @@ QUOTE = Table(
 EMBED_TABLES = (IMAGE, EXTERNAL, RECORD_EMBED, VIDEO, QUOTE)
 
 
+_RECORD = "app.bsky.embed.record"
+_MEDIA = ("app.bsky.embed.images", "app.bsky.embed.video", "app.bsky.embed.external")
+
+
 def _embeds(version: Version) -> tuple[dict[str, Any], ...]:
-    """The embeds in the order of indexing: of a record with media the record first. Types match to the letter."""
+    """The embeds in the order of indexing: of a record with media the record first. Types match to the letter.
+
+    A part of a record with media that calls itself something else was not validated as what it claims to be.
+    """
     embed = version.value.get("embed")
     if embed is None:
         return ()
-    if embed["$type"] == "app.bsky.embed.recordWithMedia":
-        return {"$type": "app.bsky.embed.record", **embed["record"]}, embed["media"]
-    return (embed,)
+    if embed["$type"] != "app.bsky.embed.recordWithMedia":
+        return (embed,)
+    record, media = {"$type": _RECORD, **embed["record"]}, embed["media"]
+    return tuple(part for part, allowed in ((record, (_RECORD,)), (media, _MEDIA)) if part["$type"] in allowed)
 
 
 def embedded_record(version: Version) -> dict[str, Any] | None:
