@@ -162,7 +162,7 @@ async def test_batch_of_likes_asks_nothing_of_accounts(database: str) -> None:
             patch.setattr(type(sink.statements), "__getitem__", note)
             await sink.feed([create(like_uri(B, "l"), like(uri(A, "app.bsky.feed.post", "p")))])
         assert not [name for name in asked if "look_up" in name or "actor" in name or "status" in name]
-        assert "insert_records" in asked
+        assert "upsert_commits" in asked
 
 
 async def test_redelivery_changes_nothing(database: str) -> None:
