@@ -2,10 +2,16 @@
 
 import math
 import random
+from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
+from indexer.record_type import Row, Table, Version
+from indexer.records import RECORDS
+from indexer.records.like import RECORD as LIKE_RECORD
 from indexer.sink.halving import HaltedError
+from indexer.world import World
 from tests.integration.writing import writing, wrong_counters
 from tests.messages import REVS, A, B, cid, create, delete, like, like_uri, post, post_uri, update
 
@@ -125,3 +131,36 @@ async def test_error_that_is_no_data_fault_halts_and_leaves_nothing(database: st
             await sink.feed([good(0), good(1)])
         assert await sink.value("SELECT count(*) FROM record") == 0
         assert await sink.value("SELECT count(*) FROM indexer.dead_letter") == 0
+
+
+async def test_message_that_our_own_code_fails_on_costs_only_itself(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = LIKE_RECORD.rows
+
+    def stumble(version: Version, world: World) -> Iterable[tuple[Table, Row]]:
+        if version.rkey == "l3":
+            raise KeyError("subject")
+        return rows(version, world)
+
+    monkeypatch.setitem(RECORDS, LIKE_RECORD.collection, replace(LIKE_RECORD, rows=stumble))
+    async with writing(database) as sink:
+        (outcome,) = await sink.feed([good(n) for n in range(20)])
+        assert await sink.uris("like") == sorted(like_uri(B, f"l{n}") for n in range(1, 20, 2) if n != 3)
+        (letter,) = await sink.fetch("SELECT * FROM indexer.dead_letter")
+        assert (letter["message_id"], letter["cause"], letter["class"]) == ("4-0", "crashed", "programming")
+        assert letter["detail"] == "KeyError: 'subject'"
+        assert bytes(letter["payload"]) == good(3)
+        assert [each.cause for each in outcome.dead] == ["crashed"]
+        assert await wrong_counters(sink.pool) == []
+
+
+async def test_want_of_memory_halts(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> Iterable[tuple[Table, Row]]:
+        raise MemoryError
+
+    monkeypatch.setitem(RECORDS, LIKE_RECORD.collection, replace(LIKE_RECORD, rows=exhausted))
+    async with writing(database) as sink:
+        with pytest.raises(HaltedError):
+            await sink.feed([good(1)])
+        assert not await sink.fetch("SELECT * FROM indexer.dead_letter")

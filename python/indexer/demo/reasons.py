@@ -13,7 +13,7 @@ DEAD = {
     "too_deep": "more than 1,000 levels of nesting",
     "too_big": "more than 16 MiB",
     "bad_label": "a label that cannot be stored as it is",
-    "crashed": "it ended the process three times",
+    "crashed": "our own code failed on it: please report it",
     "db": "PostgreSQL refused it alone; the batch around it was committed",
 }
 """By the reason, which is the cause up to the colon; `db` stands for every `db_<SQLSTATE>`."""

@@ -109,6 +109,8 @@ class HalvingSink(ABC, Generic[Content]):
                 return
             except Exception as error:
                 kind = fault_class(error)
+                if kind == "programming" and entries and _stumbles(error):
+                    kind = "data"
                 outcome.retries[kind] += 1
                 if kind == "programming" or (kind == "data" and not entries):
                     raise HaltedError(f"{type(error).__name__}: {error}") from error
@@ -140,7 +142,14 @@ class HalvingSink(ABC, Generic[Content]):
 
     def _refused(self, entry: Entry[Content], error: BaseException, attempts: int) -> DeadLetter:
         sqlstate = sqlstate_of(error)
-        detail = str(error).replace("\0", "")[:300]
-        return DeadLetter(
-            self._stream, entry.message_id, f"db_{sqlstate}", "data", sqlstate, detail, attempts, entry.payload
-        )
+        cause, kind, detail = f"db_{sqlstate}", "data", str(error)
+        if sqlstate is None:
+            cause, kind, detail = "crashed", "programming", f"{type(error).__name__}: {error}"
+            log.error("message_crashed", stream=self._stream, message_id=entry.message_id, exc_info=error)
+        detail = detail.replace("\0", "")[:300]
+        return DeadLetter(self._stream, entry.message_id, cause, kind, sqlstate, detail, attempts, entry.payload)
+
+
+def _stumbles(error: Exception) -> bool:
+    """Whether our own code fails, on what may be in one message: that one must not stop the others."""
+    return sqlstate_of(error) is None and not isinstance(error, MemoryError)
