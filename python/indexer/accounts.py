@@ -92,16 +92,13 @@ def judge(
     Event by event, each on the row as it was before it. The reference looks up at once; here the row comes later. So
     while a look-up waits, both of the rows that it may come to are reckoned with.
     """
-    events = list(events)
-    dids = {event.did for event in events}
-    texts = {event.time for event in events}
-    texts.update(actors[did].indexed_at for did in dids & actors.keys())
-    texts.update(text for did in dids & waiting.keys() for text in waiting[did])
-    listed = list(texts)
-    ms = dict(zip(listed, parse_dates(listed), strict=True))
+    ms: dict[str, int | None] = {}
 
     def is_later(time: str, than: str, by_ms: int) -> bool:
         """By more than that; what cannot be read is not (JavaScript's NaN)."""
+        for text in (time, than):
+            if text not in ms:
+                (ms[text],) = parse_dates([text])
         left, right = ms[time], ms[than]
         return left is not None and right is not None and left - right > by_ms
 
