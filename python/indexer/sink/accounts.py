@@ -48,22 +48,23 @@ async def withdraw_deletions(connection: Connection, statements: Statements, did
 
 
 async def _ask_for_handles(connection: Connection, statements: Statements, events: Sequence[Event]) -> None:
-    actors, dids = await _known(connection, statements, {event.did for event in events})
+    actors, queued = await _known(connection, statements, {event.did for event in events})
     waiting: dict[str, Wanted] = {}
-    if dids:
+    if queued:
         # locked first and then read again: a look-up that was done meanwhile shows in `actor`
-        rows = await connection.fetch(statements["lock_look_ups"], sorted(dids))
+        rows = await connection.fetch(statements["lock_look_ups"], sorted(queued))
         waiting = {did: Wanted(*times) for did, *times in rows}
-        actors |= (await _known(connection, statements, dids))[0]
+        actors |= (await _known(connection, statements, queued))[0]
     asked, moved = judge(events, actors, waiting)
-    if moved:
-        await connection.execute(statements["move_look_ups"], *_columns([(did, *moved[did]) for did in moved]))
     if asked:
-        new = [(did, *wanted) for did, wanted in sorted(asked.items())]
+        dids = sorted(asked)
+        times = [asked[did] for did in dids]
         try:
-            await connection.execute(statements["ask_look_ups"], *_columns(new))
+            await connection.execute(statements["ask_look_ups"], dids, times)
         except asyncpg.UniqueViolationError as error:
             raise MovedError("a look-up was asked for in the meantime") from error
+    if moved:
+        await connection.execute(statements["move_look_ups"], *_columns([(did, *moved[did]) for did in moved]))
 
 
 async def _known(connection: Connection, statements: Statements, dids: set[str]) -> tuple[dict[str, Known], set[str]]:

@@ -181,7 +181,7 @@ SELECT did, found_time, missing_time FROM indexer.handle_lookup WHERE did = ANY(
 -- name: ask_look_ups
 -- Where one is there already, this fails: leaving it out (ON CONFLICT) costs half as much again.
 INSERT INTO indexer.handle_lookup (did, found_time, missing_time)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+SELECT did, time, time FROM unnest($1::text[], $2::text[]) u (did, time)
 
 -- name: move_look_ups
 UPDATE indexer.handle_lookup q SET found_time = u.found_time, missing_time = u.missing_time
