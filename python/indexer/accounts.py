@@ -86,40 +86,39 @@ def standings(events: Iterable[Event]) -> tuple[dict[str, Standing], dict[str, S
 
 def judge(
     events: Iterable[Event], actors: Mapping[str, Known], waiting: Mapping[str, Wanted]
-) -> tuple[dict[str, Wanted], dict[str, Wanted]]:
-    """By DID: the look-ups that events ask for (actors.md 2.1), and those of `waiting` that they change.
+) -> tuple[dict[str, str], dict[str, Wanted]]:
+    """By DID: look-ups that events ask for (actors.md 2.1), with the time of the first; then those that events change.
 
     Event by event, each on the row as it was before it. The reference looks up at once; here the row comes later. So
     while a look-up waits, both of the rows that it may come to are reckoned with.
     """
-    events = list(events)
-    dids = {event.did for event in events}
-    texts = {event.time for event in events}
-    texts.update(actors[did].indexed_at for did in dids & actors.keys())
-    texts.update(text for did in dids & waiting.keys() for text in waiting[did])
-    listed = list(texts)
-    ms = dict(zip(listed, parse_dates(listed), strict=True))
+    ms: dict[str, int | None] = {}
 
     def is_later(time: str, than: str, by_ms: int) -> bool:
         """By more than that; what cannot be read is not (JavaScript's NaN)."""
+        for text in (time, than):
+            if text not in ms:
+                (ms[text],) = parse_dates([text])
         left, right = ms[time], ms[than]
         return left is not None and right is not None and left - right > by_ms
 
-    asked: dict[str, Wanted] = {}
+    asked: dict[str, str] = {}
     moved: dict[str, Wanted] = {}
     for event in events:
         did, time = event.did, event.time
-        wanted = moved.get(did) or asked.get(did) or waiting.get(did)
+        wanted = moved.get(did) or waiting.get(did)
+        if wanted is None and did in asked:
+            wanted = Wanted(asked[did], asked[did])
         if wanted is not None:
             then = Wanted(
                 time if is_later(time, wanted.found_time, FRESH_MS) else wanted.found_time,
                 time if is_later(time, wanted.missing_time, FRESH_WITHOUT_HANDLE_MS) else wanted.missing_time,
             )
             if then != wanted:
-                (moved if did in waiting else asked)[did] = then
+                moved[did] = then
             continue
         actor = actors.get(did)
         fresh_ms = FRESH_MS if actor is not None and actor.handle is not None else FRESH_WITHOUT_HANDLE_MS
         if actor is None or is_later(time, actor.indexed_at, fresh_ms):
-            asked[did] = Wanted(time, time)
+            asked[did] = time
     return asked, moved

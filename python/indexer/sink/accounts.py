@@ -8,6 +8,8 @@ turns out to be there already, a neighbour was faster and the batch starts again
 from collections import Counter
 from collections.abc import Sequence
 
+import asyncpg
+
 from indexer._native import Event
 from indexer.accounts import Known, Wanted, judge, standings
 from indexer.database import Connection
@@ -46,18 +48,30 @@ async def withdraw_deletions(connection: Connection, statements: Statements, did
 
 
 async def _ask_for_handles(connection: Connection, statements: Statements, events: Sequence[Event]) -> None:
-    dids = sorted({event.did for event in events})
-    # one after the other: a look-up that was just done shows in `actor`
-    waiting = {did: Wanted(*times) for did, *times in await connection.fetch(statements["lock_look_ups"], dids)}
-    actors = {did: Known(*row) for did, *row in await connection.fetch(statements["known_actors"], dids)}
+    actors, queued = await _known(connection, statements, {event.did for event in events})
+    waiting: dict[str, Wanted] = {}
+    if queued:
+        # locked first and then read again: a look-up that was done meanwhile shows in `actor`
+        rows = await connection.fetch(statements["lock_look_ups"], sorted(queued))
+        waiting = {did: Wanted(*times) for did, *times in rows}
+        actors |= (await _known(connection, statements, queued))[0]
     asked, moved = judge(events, actors, waiting)
+    if asked:
+        dids = sorted(asked)
+        times = [asked[did] for did in dids]
+        try:
+            await connection.execute(statements["ask_look_ups"], dids, times)
+        except asyncpg.UniqueViolationError as error:
+            raise MovedError("a look-up was asked for in the meantime") from error
     if moved:
         await connection.execute(statements["move_look_ups"], *_columns([(did, *moved[did]) for did in moved]))
-    if asked:
-        new = [(did, *wanted) for did, wanted in sorted(asked.items())]
-        done = _touched(await connection.execute(statements["ask_look_ups"], *_columns(new)))
-        if done != len(new):
-            raise MovedError(f"handle_lookup: {done} instead of {len(new)} rows")
+
+
+async def _known(connection: Connection, statements: Statements, dids: set[str]) -> tuple[dict[str, Known], set[str]]:
+    """Actors, and of which DIDs a look-up waits."""
+    rows = await connection.fetch(statements["known_actors"], sorted(dids))
+    actors = {did: Known(handle, indexed_at) for did, waits, handle, indexed_at in rows if not waits}
+    return actors, {did for did, waits, _, _ in rows if waits}
 
 
 def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:

@@ -166,17 +166,19 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
 ON CONFLICT (did) DO UPDATE SET "commitCid" = excluded."commitCid", "repoRev" = excluded."repoRev"
 WHERE a."repoRev" COLLATE "C" < excluded."repoRev" COLLATE "C"
 
+-- name: known_actors
+-- In one snapshot: rows of `actor`, and DIDs of which a look-up waits.
+SELECT did, false, handle, "indexedAt" FROM {schema}.actor WHERE did = ANY($1::text[])
+UNION ALL
+SELECT did, true, NULL, NULL FROM indexer.handle_lookup WHERE did = ANY($1::text[])
+
 -- name: lock_look_ups
--- Look-ups of handles that wait.
 SELECT did, found_time, missing_time FROM indexer.handle_lookup WHERE did = ANY($1::text[]) ORDER BY did FOR UPDATE
 
--- name: known_actors
-SELECT did, handle, "indexedAt" FROM {schema}.actor WHERE did = ANY($1::text[])
-
 -- name: ask_look_ups
+-- Where one is there already, this fails: leaving it out (ON CONFLICT) costs half as much again.
 INSERT INTO indexer.handle_lookup (did, found_time, missing_time)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
-ON CONFLICT DO NOTHING
+SELECT did, time, time FROM unnest($1::text[], $2::text[]) u (did, time)
 
 -- name: move_look_ups
 UPDATE indexer.handle_lookup q SET found_time = u.found_time, missing_time = u.missing_time
