@@ -5,7 +5,7 @@ import contextlib
 import gc
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -42,6 +42,7 @@ T = TypeVar("T")
 SOCKET_TIMEOUT_S = 15
 """Longer than a blocking read waits."""
 SAMPLE_S = 5
+CANCEL_AGAIN_S = 0.5
 STALLED_S = 600
 """A lane that neither settled a batch nor found its stream empty for so long, while servers answer, is not alive."""
 
@@ -120,9 +121,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
     finally:
-        stopping.cancel()
-        working.cancel()
-        await asyncio.gather(working, stopping, return_exceptions=True)
+        await _ended({working, stopping})
 
 
 async def _opened(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Pool, Redis, Statements]:
@@ -231,9 +230,17 @@ async def _until_done(
             return ExitCode.STOPPED_EARLY
         return code
     finally:
-        for task in (*running, *aside, hurried):
+        await _ended({*running, *aside, hurried})
+
+
+async def _ended(tasks: Collection["asyncio.Future[Any]"]) -> None:
+    """Cancel tasks until they have ended: a client that is just connecting, or tries again, may lose a cancellation."""
+    left = set(tasks)
+    while left:
+        for task in left:
             task.cancel()
-        await asyncio.gather(*running, *aside, hurried, return_exceptions=True)
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)  # what they raised was looked at before
 
 
 async def _finished(tasks: set["asyncio.Task[None]"], hurried: "asyncio.Task[None]") -> bool:
