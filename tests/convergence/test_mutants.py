@@ -1,8 +1,15 @@
 """The state machine notices bugs that were planted on purpose."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.convergence.mutants import MUTANTS, Mutant, noticed
+from tests.convergence.mutants import MUTANTS, Mutant, noticed, planted
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "_"))
+def test_planted_bug_still_fits(tmp_path: Path, mutant: Mutant) -> None:
+    planted(mutant, tmp_path)
 
 
 @pytest.mark.long
