@@ -23,7 +23,12 @@ Snapshot = dict[str, list[str]]
 
 LAST_SEEN = {"dead_letter": {"last_at", "detail"}}
 """Columns that say when a message came last; the detail of `bad_rev` names the clock."""
-GENERATED = {"notification": {"id"}, "dead_letter": {"id", "first_at", "last_at", "detail"}}
+GENERATED = {
+    "notification": {"id"},
+    "dead_letter": {"id", "first_at", "last_at", "detail"},
+    "account_deletion": {"next_at"},
+    "handle_lookup": {"next_at"},
+}
 """Columns that differ between two runs over the same messages."""
 
 
