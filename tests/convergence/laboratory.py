@@ -23,7 +23,7 @@ CLOCK_MS = 1_792_000_000_000
 """October 2026, so that no rev of a history lies in the future."""
 ATTEMPTS = 2
 """Tries of a message that PostgreSQL refuses."""
-MOST_TRIES = 100
+MOST_TRIES = 1_000
 """Tries of a batch that others stand in the way of."""
 _TRUNCATE_EVERY = 50
 """Deleting is quicker, but leaves dead rows."""
