@@ -47,7 +47,7 @@ def too_long(number: int) -> str:
 
 
 @pytest.mark.parametrize("bad", [0, 1, 2, 50])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 async def test_bad_rows_of_a_batch_are_found_by_halving(database: str, bad: int, seed: int) -> None:
     places = set(random.Random(seed).sample(range(SIZE), bad))
     messages = [

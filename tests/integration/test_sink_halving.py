@@ -32,7 +32,7 @@ def good(number: int) -> bytes:
 
 
 @pytest.mark.parametrize("bad", [1, 2, 50])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 async def test_refused_rows_are_found_and_the_others_are_committed(database: str, bad: int, seed: int) -> None:
     places = set(random.Random(seed).sample(range(SIZE), bad))
     payloads = [refused(n) if n in places else good(n) for n in range(SIZE)]
