@@ -74,6 +74,15 @@ async def rolled_back_on_error(connection: Connection) -> AsyncIterator[None]:
         raise
 
 
+@asynccontextmanager
+async def transaction(pool: Pool, begin: str) -> AsyncIterator[Connection]:
+    """A transaction that is committed at the end of the block; `begin` opens it with its limits (`queries.sql`)."""
+    async with pool.acquire() as connection, rolled_back_on_error(connection):
+        await connection.execute(begin)
+        yield connection
+        await connection.execute("COMMIT")
+
+
 class Turns:
     """Who may take a connection next, where there are fewer of them than lanes: the lowest rank, then the first."""
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from indexer.database import Connection, Pool, Turns, rolled_back_on_error
+from indexer.database import Connection, Pool, Turns, transaction
 from indexer.sink.statements import Statements
 
 STATES = ("asked", "removing")
@@ -50,14 +50,8 @@ class Jobs:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A transaction that is committed at the end of the block."""
-        async with (
-            self._turns.turn(rank=_RANK),
-            self._pool.acquire() as connection,
-            rolled_back_on_error(connection),
-        ):
-            await connection.execute(self.statements["begin"])
+        async with self._turns.turn(_RANK), transaction(self._pool, self.statements["begin"]) as connection:
             yield connection
-            await connection.execute("COMMIT")
 
     async def take(self, state: Literal["asked", "removing"], most: int) -> list[Job]:
         """Take jobs that are due."""

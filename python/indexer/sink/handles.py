@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from indexer.database import Connection, Pool, Turns, rolled_back_on_error
+from indexer.database import Connection, Pool, Turns, transaction
 from indexer.identity import Cause, Found, NotFound, Unusable
 from indexer.sink.statements import Statements
 
@@ -84,11 +84,5 @@ class HandleQueue:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
-        async with (
-            self._turns.turn(RANK),
-            self._pool.acquire() as connection,
-            rolled_back_on_error(connection),
-        ):
-            await connection.execute(self._statements["begin"])
+        async with self._turns.turn(RANK), transaction(self._pool, self._statements["begin"]) as connection:
             yield connection
-            await connection.execute("COMMIT")

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from indexer.database import Connection, Pool, rolled_back_on_error
+from indexer.database import Connection, Pool, transaction
 from indexer.murmur import murmur3_32
 from indexer.sink.faults import fault_class
 from indexer.sink.statements import Statements
@@ -117,10 +117,8 @@ class Recounter:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
-        async with self._pool.acquire() as connection, rolled_back_on_error(connection):
-            await connection.execute(self._statements["begin"])
+        async with transaction(self._pool, self._statements["begin"]) as connection:
             yield connection
-            await connection.execute("COMMIT")
 
     async def _round(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
