@@ -46,7 +46,7 @@ def search(database: str, number: int) -> FailureError | None:
             try:
                 converges(lab, steps, seed)
             except Exception as error:
-                text = str(error) if isinstance(error, AssertionError) else traceback.format_exc(limit=-1)
+                text = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
                 failures.append(FailureError(tried, text))
                 raise
 

@@ -7,6 +7,7 @@ import pytest
 from indexer.notifications import Notifications
 from indexer.sink import commit
 from tests.integration.writing import GENERATED, snapshot, writing, wrong_counters
+from tests.messages import REVS, A, B, create, delete, post_uri, repost, repost_uri
 from tests.oracle import library
 
 
@@ -65,3 +66,16 @@ async def test_stream_cut_anywhere_gives_the_rows_of_the_serial_fold(database: s
             found.append(await snapshot(sink.pool, GENERATED))
     serial, in_batches = found
     assert in_batches == serial
+
+
+@pytest.mark.timeout(20)
+async def test_stale_write_of_the_indexed_record_comes_with_the_deletion_of_its_duplicate(database: str) -> None:
+    """Nothing of the batch names the record that is indexed but a message that counts for nothing."""
+    first, second, third = (repost_uri(A, rkey) for rkey in ("r1", "r2", "r3"))
+    subject = repost(post_uri(B, "p"))
+    async with writing(database) as sink:
+        await sink.feed([create(uri, subject, rev) for uri, rev in zip((first, second, third), REVS[1:], strict=False)])
+        assert await sink.uris("repost") == [first]
+        await sink.feed([delete(second, REVS[4]), create(first, subject, REVS[0])])
+        assert await sink.uris("repost") == [first]
+        assert await sink.uris("duplicate_record") == [third]

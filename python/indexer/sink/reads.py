@@ -107,15 +107,16 @@ class Reads:
         if beside := related - locked:
             await self._lock_beside(beside)
             # what was read of them before they were locked may have changed
-            more: dict[str, set[str]] = {}
             for uri in beside:
                 indexed.pop(uri, None)
-                more.setdefault(aturi.parse(uri).collection, set()).add(uri)
-            await self._indexed(more, indexed)
             world.duplicates.clear()
             related = await self._with_duplicates(related)
             if not related <= locked | beside:
                 raise WidenError(related - locked)
+        more: dict[str, set[str]] = {}
+        for uri in related.difference(indexed, *known.values()):  # beside them what the batch has a stale message of
+            more.setdefault(aturi.parse(uri).collection, set()).add(uri)
+        await self._indexed(more, indexed)
         await self._read_back((beside | contested).union(world.duplicates, world.duplicates.values()))
         for uri in related:
             self._join(uri, indexed)
