@@ -108,7 +108,7 @@ MUTANTS = (
     Mutant(
         "records beside the batch are not read after they were locked, but before",
         "sink/reads.py",
-        "            await self._indexed(more, indexed)\n",
+        "            for uri in beside:\n                indexed.pop(uri, None)\n",
         "",
     ),
     Mutant(
