@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING
@@ -55,6 +55,22 @@ async def open_pool(url: str, consumer: str, least: int, most: int, statement_ca
         reset=_no_reset,
         server_settings={"application_name": application},
     )
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Run `work`, which waits for a server, while the block computes; it is done when the block has ended.
+
+    The block gives way now and then (`asyncio.sleep(0)`). When it fails the work is cancelled.
+    """
+    task = asyncio.create_task(work)
+    try:
+        yield
+    except BaseException:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    await task
 
 
 ROLLBACK_S = 5

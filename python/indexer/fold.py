@@ -41,10 +41,14 @@ def fold(
     rules: AccountRules = AccountRules(),  # noqa: B008 (frozen)
     *,
     backfill: bool,
+    folded: Folded | None = None,
 ) -> Folded:
-    """Apply `events` in order. `backfill` says what an event without `seq` is, which its stream decides."""
-    folded = Folded()
-    for position, event in enumerate(events):
+    """Apply `events` in order. `backfill` says what an event without `seq` is, which its stream decides.
+
+    A batch may be folded in parts: `folded` is what those before did, and is added to.
+    """
+    folded = Folded() if folded is None else folded
+    for position, event in enumerate(events, len(folded.fates)):
         is_backfill = backfill if event.backfill is None else event.backfill
         fate: Fate = "indexed"
         if event.uri is not None and (record_type := RECORDS.get(event.collection or "")) is not None:

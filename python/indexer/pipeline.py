@@ -19,7 +19,7 @@ from indexer._native import Event, Ignored, Reject
 from indexer.lane_metrics import LaneMetrics, Tally
 from indexer.refusals import Refusals
 from indexer.sink.dead_letter import DeadLetter
-from indexer.sink.halving import Content, Entry, HaltedError, HalvingSink
+from indexer.sink.halving import Content, Entry, HaltedError, HalvingSink, Outcome
 from indexer.sink.labels import Label
 from indexer.source import BLOCK_MS, Message, Source
 
@@ -112,6 +112,8 @@ class Lane(Generic[Content]):
         self._room = asyncio.Semaphore(READ_AHEAD)
         self._in_hand: set[bytes] = set()
         """Ids that were read and are not settled yet."""
+        self._settling: asyncio.Task[None] | None = None
+        """The end of the batch before."""
 
     async def run(self, stop: asyncio.Event, *, drain: bool) -> None:
         """Process batches until `stop` is set; with `drain` until there is nothing more. Returns when halted, too."""
@@ -121,14 +123,17 @@ class Lane(Generic[Content]):
             while (batch := await batches.get()) is not None:
                 await self._batch(batch)
                 self._room.release()
+            await self._batch_before()
             await reader
         except HaltedError as fault:
             self.halted = str(fault)
             log.error("lane_halted", stream=self.source.stream, error=fault.__cause__ or fault)
         finally:
             self._ended = True  # beside the cancellation, which the client may lose while it retries
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            tasks = [task for task in (reader, self._settling) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(
         self, batches: "asyncio.Queue[Decoded[Content] | None]", stop: asyncio.Event, *, drain: bool
@@ -178,9 +183,19 @@ class Lane(Generic[Content]):
                 self.progress = time.time()
 
     async def _batch(self, batch: Decoded[Content]) -> None:
-        """Commit, derive again, then acknowledge: never the other way round."""
-        outcome = await self.sink.commit(batch.entries, batch.letters)
+        """Commit, derive again, acknowledge: never the other way round. The next batch waits for the commit only."""
+        outcome = await self.sink.write(batch.entries, batch.letters)
         self._refusals.count(len(batch.ids), len(outcome.dead))
+        await self._batch_before()
+        self._settling = asyncio.create_task(self._settle(batch, outcome), name=f"settle {self.source.stream}")
+
+    async def _batch_before(self) -> None:
+        if self._settling is not None:
+            await self._settling
+
+    async def _settle(self, batch: Decoded[Content], outcome: Outcome) -> None:
+        if outcome.rest is not None:
+            await outcome.rest
         started = time.perf_counter()
         await self._patiently(lambda: self.source.settle(batch.ids))
         outcome.seconds["ack"] = time.perf_counter() - started

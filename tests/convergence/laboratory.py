@@ -13,6 +13,7 @@ from indexer.database import Connection, Pool, open_pool
 from indexer.pipeline import decode
 from indexer.sink.commit import Sink
 from indexer.sink.faults import FaultClass
+from indexer.sink.halving import Outcome
 from indexer.sink.statements import Statements
 from indexer.source import Message
 from tests.convergence.tables import KEYS, Tables
@@ -65,9 +66,12 @@ def _name(table: str) -> str:
 
 
 async def _write(sink: Sink, batches: Sequence[Batch]) -> None:
+    outcome = Outcome()
     for batch in batches:
         decoded = decode(batch, STREAM, CLOCK_MS)
-        await sink.commit(decoded.entries, decoded.letters)
+        outcome = await sink.write(decoded.entries, decoded.letters)
+    if outcome.rest is not None:
+        await outcome.rest
 
 
 @contextmanager
@@ -75,7 +79,7 @@ def laboratory(url: str) -> Iterator[Laboratory]:
     """A laboratory on a database with both schemas. Must not run inside an event loop."""
     with asyncio.Runner() as runner:
         admin = runner.run(_connect(url))
-        pools = [runner.run(open_pool(url, f"sink{n}", 1, 1, 200)) for n in range(MOST_SINKS)]
+        pools = [runner.run(open_pool(url, f"sink{n}", 1, 2, 200)) for n in range(MOST_SINKS)]
         try:
             yield Laboratory(runner, admin, [_sink(pool) for pool in pools])
         finally:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from indexer.sink import commit
+from indexer.sink.derive import derive_again
 from tests.integration.invariants import broken
 from tests.integration.test_sink_concurrency import neighbour, until_waiting
 from tests.integration.writing import Writing, empty, writing
@@ -362,3 +364,31 @@ async def test_deriving_finds_nothing_where_all_is_right(database: str) -> None:
             for outcome in await sink.feed(messages, 1):
                 assert outcome.derived == 0
             await empty(sink.pool)
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+async def test_threads_are_read_when_the_batch_before_is_derived(
+    database: str, monkeypatch: pytest.MonkeyPatch, connections: int
+) -> None:
+    """Also where it has to wait for a connection that the next batch holds."""
+    monkeypatch.setattr(commit, "LONGEST_WAIT_S", 0.2)
+    go_on = asyncio.Event()
+
+    async def late(*arguments: Any) -> int:
+        await go_on.wait()
+        return await derive_again(*arguments)
+
+    async with writing(database, connections=connections) as sink:
+        await sink.feed([REPLIED])
+        assert await sink.value('SELECT "invalidReplyRoot" FROM post WHERE uri = $1', Q) is True
+        monkeypatch.setattr(commit, "derive_again", late)
+        before = await sink.write([("2-0", BORN)])
+        after = asyncio.create_task(sink.write([("3-0", REPLIED_BELOW)]))
+        await asyncio.sleep(0.5)
+        assert not after.done()
+        go_on.set()
+        for outcome in (before, await after):
+            assert outcome.rest is not None
+            await outcome.rest
+        flags = await sink.fetch('SELECT "invalidReplyRoot" FROM post WHERE uri = ANY($1) ORDER BY uri', [Q, X])
+        assert [row[0] for row in flags] == [False, None]

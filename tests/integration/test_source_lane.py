@@ -1,7 +1,7 @@
 """A lane on a real stream: in which order messages reach the sink, and that none is acknowledged before."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, cast
 
 import pytest
@@ -29,13 +29,15 @@ class Recorder:
         """The record keys of each batch."""
         self.letters: list[str] = []
         self.before: Callable[[], Any] | None = None
+        self.after: Callable[[], Coroutine[Any, Any, None]] | None = None
 
-    async def commit(self, entries: Sequence[Entry[Event]], letters: Sequence[DeadLetter]) -> Outcome:
+    async def write(self, entries: Sequence[Entry[Event]], letters: Sequence[DeadLetter]) -> Outcome:
         self.batches.append([entry.event.rkey or "" for entry in entries])
         self.letters += [letter.cause for letter in letters]
         if self.before is not None:
             await self.before()
-        return Outcome(indexed=len(entries))
+        rest = None if self.after is None else asyncio.create_task(self.after())
+        return Outcome(indexed=len(entries), rest=rest)
 
     @property
     def seen(self) -> list[str]:
@@ -163,6 +165,41 @@ async def test_nothing_is_acknowledged_before_the_commit(redis: "Redis", metrics
     await running
     assert await state(redis) == (0, 0)
     assert sample(metrics, "indexer_messages_total", outcome="indexed") == 2
+
+
+async def test_next_batch_is_written_while_the_rest_of_the_one_before_is_done(redis: "Redis", metrics: Metrics) -> None:
+    """And nothing is acknowledged before its rest is done."""
+    await add(redis, "a", "b", "c")
+    sink, go_on = Recorder(), asyncio.Event()
+
+    async def hold() -> None:
+        await go_on.wait()
+
+    sink.after = hold
+    running = asyncio.create_task(lane(redis, sink, metrics, count=1).run(asyncio.Event(), drain=True))
+    while len(sink.batches) < 2:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert sink.batches == [["a"], ["b"]], "but no more than one"
+    assert await state(redis) == (3, 3)
+    go_on.set()
+    await running
+    assert sink.batches == [["a"], ["b"], ["c"]]
+    assert await state(redis) == (0, 0)
+
+
+async def test_rest_that_fails_halts_the_lane(redis: "Redis", metrics: Metrics) -> None:
+    await add(redis, "a", "b", "c")
+
+    async def fail() -> None:
+        raise HaltedError("refused by a test")
+
+    sink = Recorder()
+    sink.after = fail
+    halted = lane(redis, sink, metrics, count=1)
+    await halted.run(asyncio.Event(), drain=True)
+    assert "refused by a test" in (halted.halted or "")
+    assert (await state(redis))[0] == 3
 
 
 async def test_halted_lane_acknowledges_nothing_and_says_why(redis: "Redis", metrics: Metrics) -> None:

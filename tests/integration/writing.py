@@ -55,7 +55,14 @@ class Writing:
         self.statements = statements
 
     async def batch(self, messages: Sequence[tuple[str, bytes]]) -> Outcome:
-        """Write one batch: pairs of message id and payload."""
+        """Write one batch, pairs of message id and payload, and derive again."""
+        outcome = await self.write(messages)
+        assert outcome.rest is not None
+        await outcome.rest
+        return outcome
+
+    async def write(self, messages: Sequence[tuple[str, bytes]]) -> Outcome:
+        """As `batch`, but what follows the commit is left to go on by itself."""
         now_ms = time.time_ns() // 1_000_000
         entries: list[Entry[Event]] = []
         letters: list[DeadLetter] = []
@@ -65,7 +72,7 @@ class Writing:
                 entries.append(Entry(id_, payload, result))
             elif isinstance(result, Reject):
                 letters.append(DeadLetter(self.stream, id_, result.cause, "reject", None, result.detail, 1, payload))
-        return await self.sink.commit(entries, letters)
+        return await self.sink.write(entries, letters)
 
     async def feed(self, payloads: Sequence[bytes], size: int | Iterable[int] = 500) -> list[Outcome]:
         """Write messages in batches of a size, or of these sizes and what is left; ids are their places."""

@@ -33,7 +33,7 @@ class Eraser(Writer):
         await self.drop("record", "delete_records", doomed)
         await self.drop("duplicate_record", "delete_duplicates", doomed)
         await self.drop("notification", "delete_notifications", doomed)
-        self._gather()
+        await self._gather()
         for table in TABLES:
             await self._table(table)
 

@@ -1,5 +1,6 @@
-"""One batch of events, one transaction: read, fold, write; then derive again."""
+"""One batch of events, one transaction: read, fold, write; then derive again, beside the next batch."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -7,19 +8,24 @@ from datetime import UTC, datetime
 
 from indexer._native import Event
 from indexer.accounts import AccountRules
-from indexer.database import Connection, Pool, Turns, rolled_back_on_error
+from indexer.database import Connection, Pool, Turns, beside, rolled_back_on_error
 from indexer.fold import Folded, fold
 from indexer.notifications import Notifications
 from indexer.sink.counts import Aggregates
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.derive import DerivedKeys, derive_again
-from indexer.sink.faults import fault_class
+from indexer.sink.faults import MovedError, fault_class
 from indexer.sink.halving import Entry, HaltedError, HalvingSink, Outcome
 from indexer.sink.reads import Reads, WidenError
 from indexer.sink.stale import without_stale
 from indexer.sink.statements import Statements
 from indexer.sink.writer import Writer
 from indexer.world import World
+
+FOLDED_AT_ONCE = 50
+"""Events; in between the connection gets its turn, which is at work meanwhile."""
+LONGEST_WAIT_S = 1
+"""For the batch before, with a connection in hand that others may need to come to an end."""
 
 
 class Sink(HalvingSink[Event]):
@@ -41,14 +47,16 @@ class Sink(HalvingSink[Event]):
         self._notifications = notifications
         self._aggregates: Aggregates = aggregates
         self._rules = rules
+        self._deriving: asyncio.Task[None] | None = None
+        """The second run for the batch before."""
 
-    async def commit(self, entries: Sequence[Entry[Event]], letters: Sequence[DeadLetter]) -> Outcome:
-        """As `HalvingSink.commit`; returns when everything is also derived again."""
-        outcome = await super().commit(entries, letters)
+    async def write(self, entries: Sequence[Entry[Event]], letters: Sequence[DeadLetter]) -> Outcome:
+        """As `HalvingSink.write`; what is left then is to derive again."""
+        outcome = await super().write(entries, letters)
         keys = DerivedKeys.of((entry.event for entry in entries), outcome.dropped)
-        started = time.perf_counter()
-        await self._derive(keys, outcome)
-        outcome.seconds["settle"] += time.perf_counter() - started
+        if self._deriving is not None:
+            await self._deriving
+        outcome.rest = self._deriving = asyncio.create_task(self._derive(keys, outcome))
         return outcome
 
     async def _transaction(
@@ -89,11 +97,16 @@ class Sink(HalvingSink[Event]):
         await connection.execute(f"{statements['begin']};\n{statements['take_number']}")
         events = await without_stale(connection, statements, events)
         reads = Reads(connection, statements, world, events, careful=careful)
-        await reads.all(also, self._notifications, backfill=self._backfill)
+        await reads.all(also, self._notifications, backfill=self._backfill, batch_before=self._batch_before)
         read = time.perf_counter()
-        folded = fold(events, world, self._notifications, self._rules, backfill=self._backfill)
-        done = time.perf_counter()
         writer = Writer(connection, statements, world, careful=careful)
+        folded = Folded()
+        async with beside(writer.new_records(events)):
+            for first in range(0, len(events), FOLDED_AT_ONCE):
+                await asyncio.sleep(0)
+                some = events[first : first + FOLDED_AT_ONCE]
+                fold(some, world, self._notifications, self._rules, backfill=self._backfill, folded=folded)
+        done = time.perf_counter()
         await writer.all(folded, letters, self._aggregates)
         await connection.execute("COMMIT")
         seconds["read_rows"] += read - began
@@ -101,13 +114,22 @@ class Sink(HalvingSink[Event]):
         seconds["write"] += time.perf_counter() - done
         return folded, writer
 
+    async def _batch_before(self) -> None:
+        """Wait until it is derived: what this one reads of threads may change by that."""
+        if self._deriving is not None:
+            done, _ = await asyncio.wait((self._deriving,), timeout=LONGEST_WAIT_S)
+            if not done:
+                raise MovedError("the batch before is not derived yet")
+            self._deriving.result()
+
     async def _derive(self, keys: DerivedKeys, outcome: Outcome) -> None:
-        tries = 0
+        started, tries = time.perf_counter(), 0
         while True:
             try:
                 async with self._connection() as connection, rolled_back_on_error(connection):
                     outcome.derived += await derive_again(connection, self._statements, keys, self._aggregates)
-                    return
+                outcome.seconds["settle"] += time.perf_counter() - started
+                return
             except Exception as error:
                 kind = fault_class(error)
                 outcome.retries[kind] += 1

@@ -62,6 +62,8 @@ class Outcome:
     """Loose ends that the second run found."""
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Time by stage."""
+    rest: "asyncio.Task[None] | None" = None
+    """What goes on beside the next batch, and must be done before this one is acknowledged."""
 
 
 class HalvingSink(ABC, Generic[Content]):
@@ -79,11 +81,18 @@ class HalvingSink(ABC, Generic[Content]):
         self._max_attempts = max_attempts
 
     async def commit(self, entries: Sequence[Entry[Content]], letters: Sequence[DeadLetter]) -> Outcome:
-        """Write a batch and its dead letters; returns when everything is committed.
+        """Write a batch and its dead letters; returns when everything is committed, and nothing is left to be done.
 
         Waits for servers that are away and for locks, for as long as it takes. Raises `HaltedError` on faults that no
         waiting mends.
         """
+        outcome = await self.write(entries, letters)
+        if outcome.rest is not None:
+            await outcome.rest
+        return outcome
+
+    async def write(self, entries: Sequence[Entry[Content]], letters: Sequence[DeadLetter]) -> Outcome:
+        """As `commit`, but returns when the rows are committed; then `Outcome.rest` may still be under way."""
         outcome = Outcome()
         await self._part(entries, letters, outcome)
         return outcome

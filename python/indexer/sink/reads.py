@@ -1,6 +1,6 @@
 """What a batch has to know before it can be folded, read in a fixed number of statements."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 from indexer import aturi
@@ -40,8 +40,18 @@ class Reads:
         """Expect rows without a `record` row, which other writers may have left."""
         self.events = [(event, kind) for event in events if (kind := RECORDS.get(event.collection or "")) is not None]
 
-    async def all(self, also: set[str], notifications: Notifications, *, backfill: bool) -> World:
-        """Fill the world. Raises `WidenError` when records beside `also` and the batch's own must be locked, too."""
+    async def all(
+        self,
+        also: set[str],
+        notifications: Notifications,
+        *,
+        backfill: bool,
+        batch_before: Callable[[], Awaitable[None]] | None = None,
+    ) -> World:
+        """Fill the world. Raises `WidenError` when records beside `also` and the batch's own must be locked, too.
+
+        Threads are read when `batch_before` has returned.
+        """
         world = self.world
         own = {cast(str, event.uri) for event, _ in self.events}
         locked = own | also
@@ -77,6 +87,8 @@ class Reads:
             known.setdefault(aturi.parse(uri).collection, set()).add(uri)
         await self._groups(keys, known, locked, also)
         if replies:
+            if batch_before is not None:
+                await batch_before()
             await self._threads(replies, gates, deep=notifications != "off")
         return world
 

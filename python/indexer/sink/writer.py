@@ -6,15 +6,16 @@ their place free. What is deleted or updated is held by the lock on its `record`
 whoever's it is, and counted as it is found.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import asyncpg
 
 from indexer import aturi
-from indexer._native import encode_copy
-from indexer.database import Connection
+from indexer._native import Event, encode_copy
+from indexer.database import Connection, beside
 from indexer.fold import Folded
 from indexer.record_type import TEXT, Notice, RecordType, Row, Table, Version, sort_at
 from indexer.records import RECORDS
@@ -42,6 +43,8 @@ NOTIFICATION = Table(
     dict.fromkeys(("did", "recordUri", "recordCid", "author", "reason", "reasonSubject", "sortAt"), TEXT),
 )
 
+GATHERED_AT_ONCE = 100
+"""Records; in between the connection gets its turn."""
 _GATES = ("app.bsky.feed.threadgate", "app.bsky.feed.postgate")
 
 
@@ -76,13 +79,15 @@ class Writer:
         """What went because its post was deleted."""
         self.rows: dict[tuple[str, str], int] = {}
         """Rows by table and change, for the metrics."""
+        self._begun: dict[str, Row] = {}
+        """Rows of `record` that were written before the batch was folded, by URI."""
 
     async def all(self, folded: Folded, letters: Sequence[DeadLetter], aggregates: Aggregates) -> None:
         await self._records()
         await self._duplicates()
         # before the posts: who muted a thread is judged by the posts that were there when the batch began
-        await self._notifications()
-        self._gather()
+        async with beside(self._notifications()):
+            await self._gather()
         for table in TABLES:
             await self._table(table)
         await self._commits(folded)
@@ -93,10 +98,27 @@ class Writer:
             self._note(name, "update", touched)
         await insert_dead_letters(self.connection, self.statements, letters)
 
-    def _gather(self) -> None:
+    async def new_records(self, events: Sequence[Event]) -> None:
+        """Write the new rows of `record` before the batch is folded: with what comes first, nearly always the last."""
+        if self.careful:
+            return
+        begun, known = self._begun, frozenset(self.world.records)
+        for event in events:
+            uri, kind = event.uri, RECORDS.get(event.collection or "")
+            if uri is None or kind is None or uri in known or uri in begun:
+                continue
+            if event.kind == "delete":
+                begun[uri] = (uri, "", event.did, "", event.rev, event.time)
+            elif kind.belongs is None or kind.belongs(cast(Version, event)):
+                begun[uri] = (uri, event.cid, event.did, event.json, event.rev, event.time)
+        await self._insert(RECORD, [begun[uri] for uri in sorted(begun)])
+
+    async def _gather(self) -> None:
         """The rows that go and the rows that come, by table."""
         world = self.world
-        for uri, kind in world.indexed.items():
+        for position, (uri, kind) in enumerate(world.indexed.items()):
+            if position % GATHERED_AT_ONCE == 0:
+                await asyncio.sleep(0)
             if self._may_be_stored(uri):
                 for table in kind.tables:
                     self.deletes[table].append(uri)
@@ -122,13 +144,17 @@ class Writer:
         return group is not None and group.indexed == uri
 
     async def _records(self) -> None:
-        new, moved = [], []
+        new: list[Row] = []
+        moved: list[Row] = []
+        begun = self._begun
         for uri, stored in sorted(self.world.records.items()):
-            if stored.changed and stored.stored:
+            if not stored.changed:
+                continue
+            row = (uri, stored.cid, aturi.authority(uri), stored.json, stored.rev, stored.indexed_at)
+            if stored.stored or begun.get(uri, row) != row:
                 moved.append((uri, stored.cid, stored.json, stored.rev, stored.indexed_at))
-            elif stored.changed:
-                did = aturi.authority(uri)
-                new.append((uri, stored.cid, did, stored.json, stored.rev, stored.indexed_at))
+            elif uri not in begun:
+                new.append(row)
         await self._insert(RECORD, new)
         await self._exactly(self.statements["update_records"], moved, "record", "update")
 
