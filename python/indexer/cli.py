@@ -1,4 +1,4 @@
-"""The commands: `indexer run`, `demo`, `schema create`, `schema check` (interface.md, Commands).
+"""The commands: `indexer run`, `demo`, `schema create`, `schema check`, `dlq ...` (interface.md, Commands).
 
 What a command needs is imported when it runs: `--help` and a wrong flag answer at once.
 """
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+from indexer.dlq import arguments as dlq
 from indexer.errors import ExitCode, IndexerError
 from indexer.settings import OPTIONS, Option, Settings, option, resolve
 
@@ -116,6 +117,17 @@ def _schema_check(given: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
+def _dlq(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.dlq import verbs
+
+    found, warnings = resolve(given.options, os.environ, _flags(given))
+    for warning in warnings:
+        sys.stderr.write(f"indexer: {warning}\n")
+    return asyncio.run(verbs.run(given, found))
+
+
 def _database(given: argparse.Namespace) -> tuple[str, str]:
     """URL and schema, and nothing else, so that these commands need no other setting."""
     rows = [option("postgres_url"), option("postgres_schema")]
@@ -188,6 +200,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_options(check, rows)
     check.set_defaults(command=_schema_check)
+
+    letters = dlq.add(commands, _add_options, _dlq)
+    letters.set_defaults(command=lambda _given: _print_help(letters))
     return parser
 
 

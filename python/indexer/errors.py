@@ -56,3 +56,9 @@ class StoppedEarlyError(IndexerError):
     """The work was broken off and can be started again."""
 
     exit_code = ExitCode.STOPPED_EARLY
+
+
+class NotFoundError(IndexerError):
+    """What was named is not there."""
+
+    exit_code = ExitCode.FINDINGS

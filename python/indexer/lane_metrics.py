@@ -31,7 +31,7 @@ class LaneMetrics:
     def batch(self, tally: Tally, outcome: Outcome) -> None:
         """Count a batch that was committed and acknowledged."""
         metrics = self._metrics
-        dead = [*tally.dead, *("crashed" if letter.sqlstate is None else "db" for letter in outcome.dead)]
+        dead = tally.dead + [letter.reason for letter in outcome.dead]
         ignored = dict(tally.ignored)
         if outcome.not_its_own:
             ignored["not_its_own"] = outcome.not_its_own

@@ -79,7 +79,7 @@ def _sorted(
         else:
             entries.append(Entry(id_, payload, result))
             cleaned += isinstance(result, Event) and result.cleaned
-    tally = Tally([letter.cause.partition(":")[0] for letter in letters], ignored, cleaned)
+    tally = Tally([letter.reason for letter in letters], ignored, cleaned)
     ids = [message.id for message in messages]
     return Decoded(entries, letters, ids, tally, time.perf_counter() - started)
 
@@ -99,7 +99,7 @@ class Lane(Generic[Content]):
         self.sink = sink
         self.metrics = metrics
         self._decode = decode
-        self._refusals = Refusals(dead_letter_limit)
+        self._refusals = Refusals(source.stream, dead_letter_limit)
         self.halted: str | None = None
         """Why the lane stands still."""
         self.waiting = False
@@ -185,7 +185,7 @@ class Lane(Generic[Content]):
     async def _batch(self, batch: Decoded[Content]) -> None:
         """Commit, derive again, acknowledge: never the other way round. The next batch waits for the commit only."""
         outcome = await self.sink.write(batch.entries, batch.letters)
-        self._refusals.count(len(batch.ids), len(outcome.dead))
+        self._refusals.count(len(batch.ids), batch.tally.dead + [letter.reason for letter in outcome.dead])
         await self._batch_before()
         self._settling = asyncio.create_task(self._settle(batch, outcome), name=f"settle {self.source.stream}")
 

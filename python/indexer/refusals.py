@@ -1,37 +1,77 @@
-"""The circuit breaker of a lane: where PostgreSQL refuses much, the messages are not to blame (interface.md)."""
+"""The circuit breaker of a lane: where much becomes dead letters, the messages are not to blame (interface.md).
 
-from collections import deque
+What PostgreSQL refuses, and what our own code crashes on, says that something is wrong here: a few percent halt the
+lane. What the decoder rejects, whoever has an account can write: it is told, and halts only where most are bad.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+
+import structlog
 
 from indexer.sink.halving import HaltedError
 
+log = structlog.get_logger()
+
 LAST_MESSAGES = 10_000
-"""What the share of refused messages is taken of; also at the start, so that a few do not halt a lane."""
+"""What the shares are taken of, in whole batches."""
+FEWEST_MESSAGES = 1_000
+"""Fewer are not judged: after a start a handful of dead letters would be a great share."""
+OURS = ("db", "crashed")
+"""Reasons that do not lie in the message alone."""
+HALF = 50.0
+"""Percent of dead letters of any kind that halt."""
+ALERT_PERCENT = 5.0
+"""Percent of dead letters of any kind that are told, where the limit is off."""
+ALERT_S = 600
+"""At least so long between two lines about them."""
 
 
 class Refusals:
-    """Counts what PostgreSQL refused of the last messages of a lane, in whole batches."""
+    """Counts the dead letters among the last messages of a lane; in memory, so that a start begins anew."""
 
-    def __init__(self, limit: float | None) -> None:
-        """`limit` is in percent; None: nothing is too much."""
+    def __init__(self, stream: str, limit: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        """`limit` is in percent; None: nothing halts."""
+        self._stream = stream
         self._limit = limit
-        self._batches: deque[tuple[int, int]] = deque()
+        self._clock = clock
+        self._batches: deque[tuple[int, Counter[str]]] = deque()
         self._messages = 0
-        self._refused = 0
+        self._dead: Counter[str] = Counter()
+        self._silent_until = float("-inf")
 
-    def count(self, messages: int, refused: int) -> None:
-        """Add a batch. Raises `HaltedError` where more than the limit was refused."""
-        if self._limit is None:
-            return
-        self._batches.append((messages, refused))
+    def count(self, messages: int, dead: Iterable[str]) -> None:
+        """Add a batch: its messages, and the reasons of those that are dead. `HaltedError` where it is too much."""
+        self._batches.append((messages, Counter(dead)))
         self._messages += messages
-        self._refused += refused
+        self._dead.update(self._batches[-1][1])
         while self._messages - self._batches[0][0] >= LAST_MESSAGES:
-            messages, refused = self._batches.popleft()
-            self._messages -= messages
-            self._refused -= refused
-        of = max(self._messages, LAST_MESSAGES)
-        if self._refused * 100 > self._limit * of:
+            gone, reasons = self._batches.popleft()
+            self._messages -= gone
+            self._dead.subtract(reasons)
+        if self._messages < FEWEST_MESSAGES:
+            return
+        if self._limit is not None:
+            ours = sum(self._dead[reason] for reason in OURS)
+            self._judge(ours, self._limit, "were refused by PostgreSQL or failed in the indexer itself")
+            self._judge(self._dead.total(), HALF, "became dead letters")
+        self._tell()
+
+    def _percent(self, number: int) -> float:
+        return number * 100 / self._messages
+
+    def _judge(self, number: int, limit: float, what: str) -> None:
+        if self._percent(number) > limit:
             raise HaltedError(
-                f"PostgreSQL refused {self._refused} of the last {of} messages, more than {self._limit:g} %: "
-                "look at indexer.dead_letter for the reason; INDEXER_DEAD_LETTER_LIMIT=off goes on all the same"
+                f"{number} of the last {self._messages} messages {what}, more than {limit:g} %: `indexer dlq ls` shows "
+                "why; INDEXER_DEAD_LETTER_LIMIT=off goes on all the same"
             )
+
+    def _tell(self) -> None:
+        dead = self._dead.total()
+        if self._percent(dead) <= (self._limit or ALERT_PERCENT) or self._clock() < self._silent_until:
+            return
+        self._silent_until = self._clock() + ALERT_S
+        reasons = {reason: number for reason, number in self._dead.most_common() if number}
+        log.warning("many_dead_letters", stream=self._stream, dead=dead, of_messages=self._messages, reasons=reasons)

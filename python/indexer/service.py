@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 import asyncpg
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from indexer import _native, values
@@ -26,6 +24,7 @@ from indexer.lanes import lanes_of
 from indexer.lease import Lease
 from indexer.metrics import Metrics
 from indexer.pipeline import Lane
+from indexer.redis_connection import open_redis
 from indexer.removal.jobs import Jobs
 from indexer.removal.worker import RemovalWorker
 from indexer.schema.check import check_url
@@ -39,8 +38,6 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-SOCKET_TIMEOUT_S = 15
-"""Longer than a blocking read waits."""
 SAMPLE_S = 5
 CANCEL_AGAIN_S = 0.5
 STALLED_S = 600
@@ -130,6 +127,7 @@ async def _opened(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple
         try:
             findings = await check_url(settings.postgres_url, settings.postgres_schema)
             findings.raise_if_missing()
+            redis = await open_redis(settings.redis_url)
             pool = await open_pool(
                 settings.postgres_url,
                 settings.consumer,
@@ -137,8 +135,6 @@ async def _opened(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple
                 settings.pool_max_size,
                 settings.statement_cache,
             )
-            redis = _redis(settings)
-            await _reachable(redis, settings)
         except UnavailableError as error:
             if not settings.wait:
                 raise
@@ -150,30 +146,6 @@ async def _opened(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple
         stack.push_async_callback(_closed, pool)
         stack.push_async_callback(redis.aclose)
         return pool, redis, Statements(settings.postgres_schema, findings.absent)
-
-
-def _redis(settings: Settings) -> Redis:
-    # protocol 2: a steadier reply shape than RESP3, and less work. No silent retries: a read that is sent twice leaves
-    # what the first was given pending.
-    return Redis.from_url(
-        settings.redis_url,
-        protocol=2,
-        socket_timeout=SOCKET_TIMEOUT_S,
-        socket_connect_timeout=10,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
-async def _reachable(redis: Redis, settings: Settings) -> None:
-    try:
-        await redis.ping()
-    except (RedisError, OSError) as error:
-        await redis.aclose()
-        raise UnavailableError(
-            f"Redis at {values.mask(settings.redis_url)} cannot be reached",
-            values.mask(str(error)),
-            "start it, or correct REDIS_HOST; --wait waits for it",
-        ) from None
 
 
 def _resolver(settings: Settings, cache: DidCache) -> Resolver:

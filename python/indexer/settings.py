@@ -76,7 +76,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("max_attempts", ("INDEXER_MAX_ATTEMPTS",), "--max-attempts", "3", "tries", values.whole_number(1, 100),
            "tries of a message that PostgreSQL refuses as data, before it is a dead letter"),
     Option("dead_letter_limit", ("INDEXER_DEAD_LETTER_LIMIT",), "--dead-letter-limit", "5", "percent", values.percent,
-           "a lane halts when PostgreSQL refused more than this of its last 10000 messages; off: never"),
+           "a lane halts when PostgreSQL refused more of its last 10000 messages, or over half are dead; off: never"),
     Option("claim_idle_ms", ("INDEXER_CLAIM_IDLE_MS",), "--claim-idle-ms", "600000", "milliseconds",
            values.whole_number(0, 10**9), "idle time after which another consumer's entry is taken over; 0: never"),
     Option("grace_s", ("INDEXER_GRACE_SECONDS",), "--grace-seconds", "25", "seconds", values.whole_number(0, 86_400),

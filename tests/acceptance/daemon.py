@@ -188,3 +188,13 @@ def count(database: str, table: str) -> int:
     """The number of rows of a table of the AppView."""
     number: int = asyncio.run(query(database, f'SELECT count(*) FROM "{table}"'))[0][0]
     return number
+
+
+async def refuse(database: str, table: str, sqlstate: str) -> None:
+    """Make PostgreSQL refuse every insertion into a table."""
+    await query(
+        database,
+        f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'refused by a test' USING ERRCODE = '{sqlstate}'; END $$""",
+    )
+    await query(database, f'CREATE TRIGGER refuse BEFORE INSERT ON "{table}" EXECUTE FUNCTION refuse()')

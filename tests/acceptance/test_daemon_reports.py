@@ -7,7 +7,7 @@ import redis
 
 from indexer import embedded
 from indexer.metrics import Metrics
-from tests.acceptance.daemon import GROUP, count, feed, left_over, query, run_once, running
+from tests.acceptance.daemon import GROUP, count, feed, left_over, query, refuse, run_once, running
 from tests.messages import A, B, create, like, like_uri, post, post_uri
 from tests.oracle import library
 
@@ -63,7 +63,7 @@ def test_start_is_logged_with_what_it_runs_on_and_no_password(tmp_path: Path, da
 def test_programming_error_halts_the_lane_and_acknowledges_nothing(
     database: str, redis_url: str, tmp_path: Path
 ) -> None:
-    asyncio.run(_refuse(database, "like", "42501"))
+    asyncio.run(refuse(database, "like", "42501"))
     feed(redis_url, "firehose_live", [create(like_uri(A, "l"), like(post_uri(B, "p")))])
     with running(database, redis_url, tmp_path) as daemon:
         daemon.until(lambda: bool(daemon.lines("lane_halted")))
@@ -78,7 +78,7 @@ def test_programming_error_halts_the_lane_and_acknowledges_nothing(
 
 
 def test_drain_with_a_halted_lane_ends_with_1_and_the_reason(database: str, redis_url: str, tmp_path: Path) -> None:
-    asyncio.run(_refuse(database, "like", "42501"))
+    asyncio.run(refuse(database, "like", "42501"))
     feed(redis_url, "firehose_live", [create(like_uri(A, "l"), like(post_uri(B, "p")))])
     feed(redis_url, "firehose_backfill", [create(post_uri(A, "p"), post(), seq=-2)])
     daemon = run_once(database, redis_url, tmp_path, "--drain")
@@ -89,20 +89,6 @@ def test_drain_with_a_halted_lane_ends_with_1_and_the_reason(database: str, redi
     assert left_over(redis_url, "firehose_live") == (1, 1)
     assert left_over(redis_url, "firehose_backfill") == (0, 0), "the other lane went on"
     assert count(database, "post") == 1
-
-
-def test_lane_halts_where_postgresql_refuses_more_than_the_limit(database: str, redis_url: str, tmp_path: Path) -> None:
-    asyncio.run(_refuse(database, "like", "23514"))
-    feed(redis_url, "firehose_live", [create(like_uri(A, f"l{n}"), like(post_uri(B, f"p{n}"))) for n in range(4)])
-    few = {"INDEXER_BATCH_SIZE": "2", "INDEXER_DEAD_LETTER_LIMIT": "0.03"}  # three of the last 10,000
-    daemon = run_once(database, redis_url, tmp_path, "--drain", **few)
-    assert daemon.process.returncode == 1
-    assert "INDEXER_DEAD_LETTER_LIMIT=off" in str(daemon.lines("lane_halted")[0]["error"])
-    assert left_over(redis_url, "firehose_live") == (2, 2), "the batch that was too much is not acknowledged"
-    off = {"INDEXER_BATCH_SIZE": "2", "INDEXER_DEAD_LETTER_LIMIT": "off"}
-    assert run_once(database, redis_url, tmp_path, "--drain", **off).process.returncode == 0
-    assert left_over(redis_url, "firehose_live") == (0, 0)
-    assert count_letters(database) == 4
 
 
 def test_backlog_and_live_are_drained_together(database: str, redis_url: str, tmp_path: Path) -> None:
@@ -126,13 +112,3 @@ def test_connections_carry_the_consumers_name(database: str, redis_url: str, tmp
 
 def count_letters(database: str) -> int:
     return len(asyncio.run(query(database, "SELECT 1 FROM indexer.dead_letter")))
-
-
-async def _refuse(database: str, table: str, sqlstate: str) -> None:
-    """Make PostgreSQL refuse every insertion into a table."""
-    await query(
-        database,
-        f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN RAISE EXCEPTION 'refused by a test' USING ERRCODE = '{sqlstate}'; END $$""",
-    )
-    await query(database, f'CREATE TRIGGER refuse BEFORE INSERT ON "{table}" EXECUTE FUNCTION refuse()')

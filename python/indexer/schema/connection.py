@@ -1,4 +1,4 @@
-"""One connection for the commands that look at the schema or make it."""
+"""One connection for the commands that run beside the daemon."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ STATEMENT_TIMEOUT_S = 300.0  # building the AppView's indexes on empty tables ta
 
 
 @contextlib.asynccontextmanager
-async def connected(url: str) -> AsyncIterator["Connection"]:
+async def connected(url: str, command: str = "schema") -> AsyncIterator["Connection"]:
     """A connection that works through poolers too (no prepared statements, no settings but the application's name).
 
     UnavailableError where no server answers, ConfigError where it answers that this user or database is wrong.
@@ -29,7 +29,7 @@ async def connected(url: str) -> AsyncIterator["Connection"]:
             statement_cache_size=0,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=STATEMENT_TIMEOUT_S,
-            server_settings={"application_name": "indexer/schema"},
+            server_settings={"application_name": f"indexer/{command}"},
         )
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as fault:
         raise ConfigError(f"{values.mask(url)} was refused", str(fault), "correct DB_POSTGRES_URL") from None

@@ -20,6 +20,11 @@ class DeadLetter:
     attempts: int
     payload: bytes
 
+    @property
+    def reason(self) -> str:
+        """The cause as a word of the closed list: without the place behind the colon, `db` for every SQLSTATE."""
+        return "db" if self.sqlstate is not None else self.cause.partition(":")[0]
+
 
 async def insert_dead_letters(connection: Connection, statements: Statements, letters: Sequence[DeadLetter]) -> None:
     """Keep them, in the transaction that is open; one that is kept already keeps its first time."""
