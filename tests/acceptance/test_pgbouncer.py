@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ import asyncpg
 import pytest
 import redis
 
-from indexer import embedded
+from indexer import cli, embedded
 from indexer.database import open_pool
+from indexer.dlq import letters
 from indexer.schema import create
 from tests.acceptance.bouncer import SERVER_CONNECTIONS, Bouncer, bouncer
 from tests.acceptance.daemon import GROUP, Daemon, feed, left_over, running
+from tests.integration.dead_letters import environment, keep, letter
 from tests.oracle import library
 
 pytestmark = pytest.mark.needs_pgbouncer
@@ -109,6 +112,25 @@ def test_pause_resume_and_restarts_of_it_lose_nothing(
             assert daemon.stop() == 0, daemon.output
     status, said = library.compare(database, case, "--order-free")
     assert status == 0, said
+
+
+def test_dead_letters_are_handled_behind_it(
+    behind: tuple[str, Bouncer], redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More commands at once than it has server connections, each with many transactions."""
+    database, pooler = behind
+    keep(database, [letter(b"%d" % n, f"{n}-0", "bad_rev" if n % 2 else "not_json") for n in range(100)])
+    for name, text in environment(pooler.url(database), redis_url).items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setattr(letters, "PORTION", 7)
+    assert cli.main(["dlq", "ls"]) == 0
+    assert "100 dead letters, 2 causes" in capsys.readouterr().out
+    with ThreadPoolExecutor() as threads:
+        assert [*threads.map(cli.main, [["dlq", "retry", "--all"]] * 4)] == [0] * 4
+    assert settled(database) == 0
+    with redis.Redis.from_url(redis_url) as client:
+        entries: Any = client.xrange("firehose_live")
+    assert {fields[b"event"] for _, fields in entries} == {b"%d" % n for n in range(100)}
 
 
 async def test_statement_cache_is_off_behind_it_and_on_without(behind: tuple[str, Bouncer]) -> None:

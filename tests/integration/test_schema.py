@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 import zstandard
 
+from indexer.dlq.letters import Selection, opened
 from indexer.errors import ConfigError, ExitCode, SchemaError, UnavailableError
 from indexer.schema import check, create, migration
 from indexer.schema.connection import connected
@@ -325,6 +326,20 @@ async def test_printed_statements_make_the_same_and_grant_enough(
     # Nothing is left to do, so it needs no right to do it.
     done = await create.create(as_role(empty_database, role), schema)
     assert (done.steps, done.appview) == ([], "kept")
+
+
+async def test_printed_grants_are_enough_for_dead_letters_and_one_less_is_told(role: str, empty_database: str) -> None:
+    await run_script(empty_database, "public", role)
+    insert = "INSERT INTO indexer.dead_letter VALUES (DEFAULT, 's', '1-0', 'not_json', 'reject', NULL, '', 1, 'x')"
+    await fetch(empty_database, insert)
+    async with opened(as_role(empty_database, role)) as letters:
+        (group,) = await letters.groups(Selection())
+        assert await letters.delete([group["example"]]) == 1
+    await fetch(empty_database, f"REVOKE DELETE ON indexer.dead_letter FROM {role}")
+    with pytest.raises(SchemaError, match="may not do that with dead letters") as fault:
+        async with opened(as_role(empty_database, role)) as letters:
+            await letters.delete([1])
+    assert "--print-sql" in fault.value.remedy
 
 
 @pytest.mark.parametrize(
