@@ -2,11 +2,13 @@
 
 import csv
 import re
+import shlex
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from indexer import cli
 from indexer._native import IGNORED_REASONS, REJECT_REASONS
 from indexer.sink.faults import fault_class
 
@@ -54,3 +56,10 @@ def test_lost_connections_are_outages() -> None:
     for error in (ConnectionResetError(), TimeoutError(), asyncpg.InterfaceError("closed"), EOFError()):
         assert fault_class(error) == "outage"
     assert fault_class(KeyError("a bug")) == "programming"
+
+
+def test_commands_about_dead_letters_are_as_they_are_written() -> None:
+    text = (ROOT / "docs/dead-letters.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^indexer (dlq [^#\n]+)", text, re.M)
+    verbs = {cli._parser().parse_args(shlex.split(command)).verb for command in commands}
+    assert verbs == {"ls", "show", "retry", "drop", "export"}
