@@ -197,7 +197,7 @@ def test_export_is_whole_and_reads_back(dlq: Command, database: str, tmp_path: P
 
 
 def test_export_where_it_cannot_be_written(dlq: Command, database: str, tmp_path: Path) -> None:
-    keep(database, [letter(b"x" * 10_000, "1-0")])
+    keep(database, [letter(b"x", "1-0")])
     said = dlq("export", "--output", tmp_path / "missing" / "file")
     assert (said.code, len(said.err.splitlines())) == (ExitCode.CONFIG, 3)
     full = Path("/dev/full")

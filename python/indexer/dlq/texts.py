@@ -24,7 +24,7 @@ def _escaped(character: str) -> str:
 
 def json_text(value: object) -> str:
     """One line of JSON in ASCII, without a control character."""
-    return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f")
+    return json.dumps(value, ensure_ascii=True)
 
 
 def exported(letter: asyncpg.Record) -> str:
