@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
@@ -128,8 +128,11 @@ def _file(output: str | None) -> Iterator[TextIO]:
         raise ConfigError(
             f"{output} cannot be written", fault.strerror or str(fault), "choose another --output"
         ) from None
-    with file:
+    try:
         yield file
+    finally:
+        with suppress(OSError):  # what could not be written was told by then
+            file.close()
 
 
 def _write(file: TextIO, lines: Iterable[str]) -> None:
