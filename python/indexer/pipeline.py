@@ -185,8 +185,8 @@ class Lane(Generic[Content]):
     async def _batch(self, batch: Decoded[Content]) -> None:
         """Commit, derive again, acknowledge: never the other way round. The next batch waits for the commit only."""
         outcome = await self.sink.write(batch.entries, batch.letters)
-        self._refusals.count(len(batch.ids), batch.tally.dead + [letter.reason for letter in outcome.dead])
         await self._batch_before()
+        self._refusals.count(len(batch.ids), batch.tally.dead + [letter.reason for letter in outcome.dead])
         self._settling = asyncio.create_task(self._settle(batch, outcome), name=f"settle {self.source.stream}")
 
     async def _batch_before(self) -> None:

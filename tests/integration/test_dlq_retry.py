@@ -1,11 +1,12 @@
 """`indexer dlq retry`: whatever happens on the way, each message is in its stream or its letter is kept."""
 
 import asyncio
+import json
 import os
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -260,6 +261,30 @@ async def test_portions_are_bounded_in_letters_and_in_bytes(
     async with opened(database) as letters:
         found = [[len(row["payload"]) for row in portion] async for portion in letters.portions(Selection())]
     assert found == [[1] * 10, [1, 1, 400, 400, 400], [400, 400, 5_000], [5_000], [1]]
+
+
+@pytest.mark.parametrize("statement", [letters_module._PORTION, letters_module._IDS])
+async def test_page_is_read_along_the_key_however_young_the_statistics(database: str, statement: str) -> None:
+    """Else each page reads the whole table, and all together its square."""
+    fill = (
+        "INSERT INTO indexer.dead_letter (stream, message_id, cause, class, detail, attempts, payload)"
+        " SELECT 's', n || '-0', 'c' || n % 10, 'reject', '', 1, 'x' FROM generate_series(1, 20000) n"
+    )
+    await asyncio.to_thread(execute, database, fill)
+    arguments: list[object] = [None, "c1", None, None, 0, 10**9, 100]
+    if "$8" in statement:
+        arguments.append(10**9)
+    async with opened(database) as letters:
+        (row,) = await letters._fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *arguments)
+    read = [node for node in nodes(json.loads(row[0])[0]["Plan"]) if node.get("Rows Removed by Filter")]
+    assert [node["Index Name"] for node in read] == ["dead_letter_pkey"]
+    assert read[0]["Rows Removed by Filter"] < 1_000
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
 
 
 async def test_ten_thousand_letters_need_no_more_memory_than_a_portion(database: str, redis_url: str) -> None:
