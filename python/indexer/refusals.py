@@ -1,7 +1,7 @@
 """The circuit breaker of a lane: where much becomes dead letters, the messages are not to blame (interface.md).
 
-What PostgreSQL refuses, and what our own code crashes on, says that something is wrong here: a few percent halt the
-lane. What the decoder rejects, whoever has an account can write: it is told, and halts only where most are bad.
+What PostgreSQL refuses says that something is wrong here: a few percent halt the lane. What the decoder rejects, or our
+own code fails on, whoever has an account can write: it is told, and halts only where most are bad.
 """
 
 import time
@@ -18,8 +18,8 @@ LAST_MESSAGES = 10_000
 """What the shares are taken of, in whole batches."""
 FEWEST_MESSAGES = 1_000
 """Fewer are not judged: after a start a handful of dead letters would be a great share."""
-OURS = ("db", "crashed")
-"""Reasons that do not lie in the message alone."""
+REFUSED = "db"
+"""The reason of what PostgreSQL refused."""
 HALF = 50.0
 """Percent of dead letters of any kind that halt."""
 ALERT_PERCENT = 5.0
@@ -53,8 +53,7 @@ class Refusals:
         if self._messages < FEWEST_MESSAGES:
             return
         if self._limit is not None:
-            ours = sum(self._dead[reason] for reason in OURS)
-            self._judge(ours, self._limit, "were refused by PostgreSQL or failed in the indexer itself")
+            self._judge(self._dead[REFUSED], self._limit, "were refused by PostgreSQL")
             self._judge(self._dead.total(), HALF, "became dead letters")
         self._tell()
 
