@@ -2,7 +2,8 @@
 that the daemon would use anywhere (port 53 and 443, /etc/resolv.conf, SSL_CERT_FILE). No setting is for tests only.
 
 Run as a program inside fresh network and mount namespaces it serves until its input ends, and obeys lines: `hang`,
-`answer`, `limit SECONDS` (429 of the directory). `island` starts it; `Island.daemon` runs daemons in its namespaces.
+`answer`, `only_dns` (no handle has a web host), `limit SECONDS` (429 of the directory). `island` starts it;
+`Island.daemon` runs daemons in its namespaces.
 """
 
 import asyncio
@@ -91,6 +92,9 @@ async def _serve(folder: Path) -> None:
                 case ["answer"]:
                     stand_in.hang(False)
                     stand_in.directory_answer = None
+                    stand_in.only_dns = False
+                case ["only_dns"]:
+                    stand_in.only_dns = True
                 case ["limit", seconds]:
                     stand_in.directory_answer = (429, {"Retry-After": seconds})
                 case _:

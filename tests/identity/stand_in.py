@@ -48,7 +48,11 @@ def document_of(did: str) -> dict[str, Any]:
 
 
 class StandIn:
-    """All servers together. `hanging`: while it is set, nobody answers; `directory_answer`: a status and headers."""
+    """All servers together.
+
+    `hanging`: while it is set, nobody answers; `directory_answer`: a status and headers; `only_dns`: every handle is
+    proven by DNS and has no web host, as the domains of many people.
+    """
 
     def __init__(self, address: str = "127.0.0.1", dns_port: int = 0, https_port: int = 0) -> None:
         self.address = address
@@ -61,6 +65,7 @@ class StandIn:
         self.switchboard = Switchboard()
         self.deleted: set[str] = set()
         self.directory_answer: tuple[int, dict[str, str]] | None = None
+        self.only_dns = False
         self._ports = (dns_port, https_port)
         self._dids: dict[str, str] = {}
         self._answering = asyncio.Event()
@@ -118,8 +123,10 @@ class StandIn:
         """A and TXT of everything; AAAA of nothing."""
         if kind == "TXT":
             did = self._dids.get(name.removeprefix("_atproto."))
-            return [f'"did={did}"'] if did and name.startswith("_atproto.") and _by_dns(did) else None
-        return [self.address] if kind == "A" and not name.startswith("_") else []
+            by_dns = did is not None and name.startswith("_atproto.") and (self.only_dns or _by_dns(did))
+            return [f'"did={did}"'] if by_dns else None
+        has_host = not name.startswith("_") and (not self.only_dns or name == PDS)
+        return [self.address] if kind == "A" and has_host else []
 
     async def _directory(self, request: web.Request) -> web.StreamResponse:
         await self._answering.wait()
