@@ -1,4 +1,4 @@
-"""The commands: `indexer run`, `demo`, `schema create`, `schema check`, `dlq ...` (interface.md, Commands).
+"""The commands: `indexer run`, `demo`, `schema ...`, `dlq ...`, `takeover`, `release` (interface.md, Commands).
 
 What a command needs is imported when it runs: `--help` and a wrong flag answer at once.
 """
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from indexer.dlq import arguments as dlq
 from indexer.errors import ExitCode, IndexerError
+from indexer.handover import arguments as handover
 from indexer.settings import OPTIONS, Option, Settings, option, resolve
 
 DESCRIPTION = """\
@@ -128,6 +129,34 @@ def _dlq(given: argparse.Namespace) -> int:
     return asyncio.run(verbs.run(given, found))
 
 
+def _takeover(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer import logs
+
+    settings, warnings = Settings.from_environment(os.environ, _flags(given))
+    for warning in warnings:
+        sys.stderr.write(f"indexer: {warning}\n")
+    logs.configure("warning", os.environ, sys.stderr)
+
+    from indexer.handover import commands
+
+    return asyncio.run(commands.takeover(settings, given.stream, dry_run=given.dry_run))
+
+
+def _release(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer import logs
+    from indexer.handover import commands
+
+    found, warnings = resolve([option(field) for field in handover.OF_RELEASE], os.environ, _flags(given))
+    for warning in warnings:
+        sys.stderr.write(f"indexer: {warning}\n")
+    logs.configure("warning", os.environ, sys.stderr)
+    return asyncio.run(commands.release(found, given.to, given.stream, dry_run=given.dry_run))
+
+
 def _database(given: argparse.Namespace) -> tuple[str, str]:
     """URL and schema, and nothing else, so that these commands need no other setting."""
     rows = [option("postgres_url"), option("postgres_schema")]
@@ -203,6 +232,9 @@ def _parser() -> argparse.ArgumentParser:
 
     letters = dlq.add(commands, _add_options, _dlq)
     letters.set_defaults(command=lambda _given: _print_help(letters))
+
+    handover.add_takeover(commands, _add_options, _takeover)
+    handover.add_release(commands, _add_options, _release)
     return parser
 
 

@@ -28,6 +28,21 @@ class LaneMetrics:
     def stage(self, name: str, seconds: float) -> None:
         self._stages[name].observe(seconds)
 
+    def group_lost(self) -> None:
+        self._metrics.groups_lost.labels(self._stream).inc()
+
+    def acknowledged_elsewhere(self, messages: int) -> None:
+        """Count messages that were processed here and acknowledged by somebody else, or by an answer that was lost."""
+        self._metrics.acknowledged_elsewhere.labels(self._stream).inc(messages)
+
+    def vanished(self, messages: int) -> None:
+        """Count entries without a body that were acknowledged, but not in a batch."""
+        self._messages["ignored"].inc(messages)
+        self._metrics.ignored.labels(self._stream, "vanished").inc(messages)
+
+    def claimed(self, reason: str, messages: int) -> None:
+        self._metrics.claimed.labels(self._stream, reason).inc(messages)
+
     def batch(self, tally: Tally, outcome: Outcome) -> None:
         """Count a batch that was committed and acknowledged."""
         metrics = self._metrics

@@ -14,7 +14,7 @@ from indexer.settings import Settings
 from indexer.sink.commit import Sink
 from indexer.sink.labels import Label, LabelSink
 from indexer.sink.statements import Statements
-from indexer.source import Source
+from indexer.source import HeldSource, Source
 
 
 def lanes_of(
@@ -27,6 +27,10 @@ def lanes_of(
     if settings.mode != "stream":
         lanes.append(_label_lane(settings, pool, turns, statements, redis, metrics))
     return lanes
+
+
+def _source(settings: Settings) -> type[Source]:
+    return HeldSource if settings.takeover else Source
 
 
 def _event_lane(
@@ -42,7 +46,7 @@ def _event_lane(
         turns,
         AccountRules(settings.did_resolution, settings.account_deletion),
     )
-    source = Source(redis, stream, settings.group, settings.consumer, settings.batch_size)
+    source = _source(settings)(redis, stream, settings.group, settings.consumer, settings.batch_size)
     return Lane(source, sink, LaneMetrics(metrics, stream), decode, settings.dead_letter_limit)
 
 
@@ -53,5 +57,5 @@ def _label_lane(
     # where connections are short it takes turns with the backlog: the live lane goes first
     sink = LabelSink(pool, statements, stream, settings.max_attempts, turns, rank=1)
     fields = (b"event", b"labels")  # streams.md 4
-    source = Source(redis, stream, settings.label_group, settings.consumer, settings.batch_size, fields)
+    source = _source(settings)(redis, stream, settings.label_group, settings.consumer, settings.batch_size, fields)
     return Lane(source, sink, LaneMetrics(metrics, stream), decode_labels, settings.dead_letter_limit)

@@ -9,7 +9,7 @@ import uuid
 
 import structlog
 
-from indexer.database import Pool
+from indexer.database import Connection, Pool
 from indexer.errors import ConfigError
 
 log = structlog.get_logger()
@@ -32,12 +32,14 @@ WHERE consumer = $1 AND owner = $2 RETURNING 1
 """
 _HOLDER = "SELECT host, pid, expires_at FROM indexer.lease WHERE consumer = $1"
 _RELEASE = "DELETE FROM indexer.lease WHERE consumer = $1 AND owner = $2"
+_LET_RUN_OUT = "UPDATE indexer.lease SET expires_at = now() WHERE consumer = $1 AND owner = $2"
+_OVERDUE = "SELECT consumer, extract(epoch FROM now() - expires_at)::float8 FROM indexer.lease"
 
 
 class Lease:
     """The right to use a consumer's name."""
 
-    def __init__(self, pool: Pool, consumer: str) -> None:
+    def __init__(self, pool: Pool | Connection, consumer: str) -> None:
         self._pool = pool
         self.consumer = consumer
         self.owner = uuid.uuid4()
@@ -83,3 +85,12 @@ class Lease:
     async def release(self) -> None:
         """Give the name back, so that the next start need not wait."""
         await self._pool.execute(_RELEASE, self.consumer, self.owner)
+
+    async def let_run_out(self) -> None:
+        """As `release`, but the neighbours shall see that this consumer was one of ours: it still holds entries."""
+        await self._pool.execute(_LET_RUN_OUT, self.consumer, self.owner)
+
+
+async def overdue(pool: Pool) -> dict[str, float]:
+    """By consumer, the seconds since its lease ran out; less than 0 where it is in force."""
+    return {row[0]: row[1] for row in await pool.fetch(_OVERDUE)}

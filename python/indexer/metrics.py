@@ -22,6 +22,7 @@ CHANGES = ("insert", "update", "delete")
 LOOK_UPS = ("found", "without_handle", "not_found", "unusable", "put_off")
 HOSTING = ("hosted", "gone", "unknown")
 DELETIONS = ("asked", "removing")
+CLAIM_REASONS = ("lease", "idle")
 RETRY_CLASSES = ("outage", "contention", "data")
 WRITTEN_TABLES = tuple(table.name for table in TABLES if table.written)
 
@@ -77,6 +78,15 @@ class Metrics:
         )
         self.stream_oldest_pending_seconds = self._gauge(
             "stream_oldest_pending_seconds", "Age of the oldest entry pending in the group.", stream=names
+        )
+        self.claimed = self._counter(
+            "claimed", "Entries taken over from dead consumers.", stream=names, reason=CLAIM_REASONS
+        )
+        self.acknowledged_elsewhere = self._counter(
+            "acknowledged_elsewhere", "Messages that were acknowledged already when we were done.", stream=names
+        )
+        self.groups_lost = self._counter(
+            "groups_lost", "Times that the consumer group or its stream was gone.", stream=names
         )
         self.last_progress = self._gauge(
             "last_progress_timestamp_seconds", "When the lane last acknowledged something; 0: not yet.", stream=names

@@ -30,6 +30,8 @@ Answer = TypeVar("Answer")
 REDIS_AWAY = (RedisError, OSError, TimeoutError)
 PASSING = ("LOADING", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN")
 """Refusals that end by themselves."""
+LOST = ("NOGROUP", "UNBLOCKED")
+"""The group is gone, or its stream: the second is what a waiting read of Redis before 7.2 is told."""
 READ_AHEAD = 2
 """Batches in memory: one that is written, one that is decoded meanwhile."""
 DRAIN_BLOCK_MS = 100
@@ -108,6 +110,8 @@ class Lane(Generic[Content]):
         """Messages settled since the start."""
         self.progress = time.time()
         """When the lane last settled a batch or found nothing to do."""
+        self.look_back = True
+        """Whether entries may be pending that the reader has not seen: at first, after a break, after a claim."""
         self._ended = False
         self._room = asyncio.Semaphore(READ_AHEAD)
         self._in_hand: set[bytes] = set()
@@ -157,20 +161,19 @@ class Lane(Generic[Content]):
         A reply that was lost on the way leaves entries delivered, but not received: after each break of the connection
         the pending entries are read again.
         """
-        look_back = True
         while not (stop.is_set() or self._ended):
             started = time.perf_counter()
             try:
-                if look_back:
+                if self.look_back:
+                    self.look_back = False  # before it is done: a claim in the meantime sets it again
                     async for page in self.source.own_pending():
                         if fresh := [message for message in page if message.id not in self._in_hand]:
                             yield fresh
                         if stop.is_set():
                             return
-                    look_back = False
                 messages = await self.source.new(block_ms=DRAIN_BLOCK_MS if drain else BLOCK_MS)
             except REDIS_AWAY as error:
-                look_back = True
+                self.look_back = True
                 await self._recover(error)
                 continue
             self.waiting = False
@@ -197,13 +200,16 @@ class Lane(Generic[Content]):
         if outcome.rest is not None:
             await outcome.rest
         started = time.perf_counter()
-        await self._patiently(lambda: self.source.settle(batch.ids))
+        acknowledged = await self._patiently(lambda: self.source.settle(batch.ids))
         outcome.seconds["ack"] = time.perf_counter() - started
         outcome.seconds["decode"] = batch.seconds
         self._in_hand.difference_update(batch.ids)
         self.done += len(batch.ids)
         self.progress = time.time()
         self.metrics.batch(batch.tally, outcome)
+        if elsewhere := len(batch.ids) - acknowledged:
+            log.debug("acknowledged_elsewhere", stream=self.source.stream, messages=elsewhere)
+            self.metrics.acknowledged_elsewhere(elsewhere)
 
     async def _patiently(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Call Redis until it answers."""
@@ -218,8 +224,9 @@ class Lane(Generic[Content]):
     async def _recover(self, error: Exception) -> None:
         """Wait for a Redis that is away, make a lost group again. `HaltedError` on what no waiting changes."""
         if isinstance(error, ResponseError):
-            if str(error).startswith("NOGROUP"):
+            if str(error).startswith(LOST):
                 log.error("group_lost", stream=self.source.stream, group=self.source.group)
+                self.metrics.group_lost()
                 await self._patiently(self.source.ensure_group)
                 return
             if not isinstance(error, OutOfMemoryError) and not str(error).startswith(PASSING):

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from indexer import _native, values
+from indexer.adoption import Adopter, report_held_by_others
 from indexer.database import Pool, Turns, open_pool
 from indexer.errors import ExitCode, UnavailableError
 from indexer.handle_worker import HandleWorker
@@ -60,10 +61,10 @@ async def run(settings: Settings) -> int:
             lease = Lease(pool, settings.consumer)
             if await _unless(stop, lease.take()) is None:
                 return ExitCode.DONE
-            stack.push_async_callback(_quietly, lease.release)
             metrics = Metrics(settings.streams_read)
             turns = Turns(settings.pool_max_size)
             lanes = lanes_of(settings, pool, turns, statements, redis, metrics)
+            stack.push_async_callback(_quietly, lambda: _give_back(lease, lanes))
             port = await stack.enter_async_context(
                 serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
             )
@@ -72,15 +73,21 @@ async def run(settings: Settings) -> int:
             cache = DidCache(redis)
             handles: HandleWorker | None = None
             removal: RemovalWorker | None = None
-            if settings.did_resolution:
+            if settings.did_resolution and not settings.takeover:
                 resolver = await stack.enter_async_context(_resolver(settings, cache))
                 handles = HandleWorker(queue, resolver, cache, metrics)
                 if settings.account_deletion == "purge":
                     removal = RemovalWorker(deletions, resolver, settings.aggregates, metrics)
-            beside = Beside(lease, Recounter(pool, statements), handles, deletions, removal, redis, pool, metrics)
+            adopter = None
+            if settings.claim_idle_ms and not settings.drain:
+                adopter = Adopter(pool, redis, lanes, settings.claim_idle_ms)
+            recounter = Recounter(pool, statements)
+            beside = Beside(lease, adopter, recounter, handles, deletions, removal, redis, pool, metrics)
             code = await _until_done(settings, lanes, beside, stop, hurry)
             backlog = {"handle_backlog": await _counted(queue)} if handles is not None else {}
             await _quietly(lambda: _report_deletions(deletions))
+            if settings.drain and not settings.takeover:
+                await _quietly(lambda: report_held_by_others(redis, lanes))
             log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes), **backlog)
     return code
 
@@ -100,6 +107,8 @@ class Beside:
     """What works beside the lanes."""
 
     lease: Lease
+    adopter: Adopter | None
+    """None: what others hold is left to them."""
     recounter: Recounter
     handles: HandleWorker | None
     """None: look-ups are off."""
@@ -183,6 +192,8 @@ async def _until_done(
         asyncio.create_task(beside.lease.keep(), name="lease"),
         asyncio.create_task(_samples(lanes, beside), name="samples"),
     }
+    if beside.adopter is not None:
+        aside.add(asyncio.create_task(beside.adopter.run(stop), name="adoption"))
     if beside.removal is not None:
         aside.add(asyncio.create_task(beside.removal.asking(), name="deletions"))
         aside.add(asyncio.create_task(beside.removal.removing(), name="removal"))
@@ -307,6 +318,14 @@ def _health(lanes: list[Lane[Any]]) -> Health:
     )
     waiting = tuple(f"lane {lane.source.stream} waits for a server" for lane in lanes if lane.waiting)
     return Health(live=not stalled, ready=not (halted or stalled or waiting), reasons=halted + stalled + waiting)
+
+
+async def _give_back(lease: Lease, lanes: list[Lane[Any]]) -> None:
+    """Give the consumer's name back. What it still holds is taken over if nobody comes for it."""
+    clean = False
+    with contextlib.suppress(RedisError, OSError):
+        clean = not any([await lane.source.pending() for lane in lanes])
+    await (lease.release() if clean else lease.let_run_out())
 
 
 async def _closed(pool: Pool) -> None:

@@ -104,7 +104,7 @@ _SERVICE_LINK = re.compile(r"INDEXER_(SERVICE_(HOST|PORT.*)|PORT(_\d+_(TCP|UDP).
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What `run` needs to know; one field per row of `OPTIONS`, and the two switches without a variable.
+    """What `run` needs to know; one field per row of `OPTIONS`, and the switches without a variable.
 
     `repr` shows no URL that can hold a password.
     """
@@ -139,6 +139,8 @@ class Settings:
     metrics_host: str
     log_level: str
     drain: bool = False
+    takeover: bool = False
+    """Process what `consumer` holds and nothing new; together with `drain`."""
     wait: bool = False
 
     @property

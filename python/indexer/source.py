@@ -1,5 +1,6 @@
 """Step 1 and the last: messages of one stream through a consumer group, and their acknowledgement (streams.md 1, 2)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -8,10 +9,18 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, ResponseError
 
+from indexer.pending import consumers
+
 log = structlog.get_logger()
 
 BLOCK_MS = 1_000
 """How long a read waits for news; well below the client's socket timeout."""
+MOST_BYTES = 16 * 2**20
+"""A reply that is larger makes the next reads ask for less: a message may have 16 MiB, and XREADGROUP knows no bound in
+bytes."""
+FIRST_COUNT = 64
+"""Messages that the first read asks for: a process that ran out of memory would read the same ones again."""
+MOST_IDS_LOGGED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class Source:
         self.group = group
         self.consumer = consumer
         self.count = count
+        self._count = min(count, FIRST_COUNT)
         self._fields = fields
 
     async def ensure_group(self) -> None:
@@ -87,6 +97,7 @@ class Source:
             page = [message for message in page if _position(message.id) <= _position(end)]
             if not page:
                 return
+            self._tell_vanished(page)
             yield page
             cursor = page[-1].id
 
@@ -109,28 +120,53 @@ class Source:
 
     async def _read(self, cursor: bytes, block_ms: int | None) -> list[Message]:
         reply: Any = await self._redis.xreadgroup(
-            self.group, self.consumer, {self.stream: cursor}, count=self.count, block=block_ms
+            self.group, self.consumer, {self.stream: cursor}, count=self._count, block=block_ms
         )
-        return [self._message(id_, fields) for _, entries in reply for id_, fields in entries]
+        entries = [entry for _, part in reply for entry in part]
+        self._adapt(len(entries), sum(len(value) for _, fields in entries for value in (fields or {}).values()))
+        return [self._message(id_, fields) for id_, fields in entries]
+
+    def _adapt(self, messages: int, size: int) -> None:
+        """Ask for as many messages as would have filled `MOST_BYTES`, and for more again step by step."""
+        if size > MOST_BYTES:
+            self._count = max(1, messages * MOST_BYTES // size)
+        else:
+            self._count = min(self.count, self._count * 2)
+
+    def _tell_vanished(self, page: Sequence[Message]) -> None:
+        ids = [message.id.decode() for message in page if message.vanished]
+        if ids:
+            log.warning("entries_vanished", stream=self.stream, number=len(ids), ids=ids[:MOST_IDS_LOGGED])
 
     def _message(self, id_: bytes, fields: dict[bytes, bytes] | None) -> Message:
         if not fields:
             return Message(id_, None, vanished=True)
         return Message(id_, next((fields[name] for name in self._fields if name in fields), None))
 
-    async def settle(self, ids: Sequence[bytes]) -> None:
-        """Acknowledge and delete; not in MULTI, which a full Redis refuses (streams.md 7). Replies are looked at."""
+    async def settle(self, ids: Sequence[bytes]) -> int:
+        """Acknowledge and delete; not in MULTI, which a full Redis refuses (streams.md 7).
+
+        Returns how many were acknowledged by this call. The others somebody else acknowledged, or an earlier call whose
+        answer was lost: processed they are. Raises what either command was refused with.
+        """
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.xack(self.stream, self.group, *ids)
             pipeline.xdel(self.stream, *ids)
-            await pipeline.execute(raise_on_error=True)
+            acknowledged, _ = await pipeline.execute(raise_on_error=True)
+        return int(acknowledged)
 
     async def pending(self) -> int:
         """How many entries this consumer holds."""
-        rows = await self._redis.xpending_range(
-            self.stream, self.group, min="-", max="+", count=1, consumername=self.consumer
-        )
-        return len(rows)
+        found = await consumers(self._redis, self.stream, self.group)
+        return sum(one.pending for one in found if one.name == self.consumer.encode())
+
+
+class HeldSource(Source):
+    """What a consumer holds, and nothing new."""
+
+    async def new(self, block_ms: int = BLOCK_MS) -> list[Message]:
+        await asyncio.sleep(block_ms / 1000)
+        return []
 
 
 def _position(id_: bytes) -> tuple[int, int]:

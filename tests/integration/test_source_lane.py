@@ -279,10 +279,10 @@ async def test_acknowledgement_that_fails_is_tried_again_and_nothing_comes_twice
     await add(redis, "a", "b", "c")
     settle, failures = Source.settle, iter([ConnectionError("gone"), TimeoutError("slow")])
 
-    async def flaky(self: Source, ids: Sequence[bytes]) -> None:
+    async def flaky(self: Source, ids: Sequence[bytes]) -> int:
         if failure := next(failures, None):
             raise failure
-        await settle(self, ids)
+        return await settle(self, ids)
 
     monkeypatch.setattr(Source, "settle", flaky)
     sink = Recorder()
