@@ -35,7 +35,7 @@ LOST = ("NOGROUP", "UNBLOCKED")
 READ_AHEAD = 2
 """Batches in memory: one that is written, one that is decoded meanwhile."""
 DRAIN_BLOCK_MS = 100
-"""With `--drain`, a stream that is silent for so long has ended."""
+"""With `--drain`, a stream that is silent for so long has ended. After a look back: more may be claimed soon."""
 
 
 @dataclass(slots=True)
@@ -163,15 +163,17 @@ class Lane(Generic[Content]):
         """
         while not (stop.is_set() or self._ended):
             started = time.perf_counter()
+            block_ms = DRAIN_BLOCK_MS if drain else BLOCK_MS
             try:
                 if self.look_back:
                     self.look_back = False  # before it is done: a claim in the meantime sets it again
+                    block_ms = DRAIN_BLOCK_MS  # which is likely
                     async for page in self.source.own_pending():
                         if fresh := [message for message in page if message.id not in self._in_hand]:
                             yield fresh
                         if stop.is_set():
                             return
-                messages = await self.source.new(block_ms=DRAIN_BLOCK_MS if drain else BLOCK_MS)
+                messages = await self.source.new(block_ms)
             except REDIS_AWAY as error:
                 self.look_back = True
                 await self._recover(error)
