@@ -22,6 +22,7 @@ async def open_redis(url: str) -> Redis:
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=10,
         retry=Retry(NoBackoff(), 0),
+        driver_info=None,  # CLIENT SETINFO would be one right more to ask for (deploy/redis.acl)
     )
     try:
         await redis.ping()

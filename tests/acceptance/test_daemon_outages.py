@@ -13,7 +13,7 @@ import redis
 from indexer import embedded
 from indexer.schema import create as schema
 from tests.acceptance.daemon import Daemon, count, feed, left_over, running
-from tests.messages import A, create, post, post_uri
+from tests.messages import A, create, label, label_message, post, post_uri
 from tests.oracle import library
 
 KEPT = {"appendonly": "yes", "appendfsync": "always", "save": ""}
@@ -60,33 +60,54 @@ def test_redis_that_comes_back_empty_gets_its_group_again(database: str, tmp_pat
         assert daemon.stop() == 0
 
 
-def test_group_that_somebody_destroys_is_made_again(database: str, redis_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["destroy", "delete", "flush"])
+def test_group_that_is_gone_is_made_again(database: str, redis_url: str, tmp_path: Path, how: str) -> None:
+    """Under a daemon that waits for news (P10)."""
     with running(database, redis_url, tmp_path) as daemon:
         feed(redis_url, "firehose_live", posts(0, 3))
         daemon.until(lambda: count(database, "post") == 3)
         with redis.Redis.from_url(redis_url) as client:
-            client.xgroup_destroy("firehose_live", "firehose_group")
+            match how:
+                case "destroy":
+                    client.xgroup_destroy("firehose_live", "firehose_group")
+                case "delete":
+                    client.delete("firehose_live")
+                case "flush":
+                    client.flushdb()
         feed(redis_url, "firehose_live", posts(3, 3))
         daemon.until(lambda: count(database, "post") == 6)
         daemon.until(lambda: is_drained(redis_url))
-        assert daemon.lines("group_lost")
+        assert "firehose_live" in {line["stream"] for line in daemon.lines("group_lost")}
+        assert daemon.metrics()["indexer_groups_lost_total", (("stream", "firehose_live"),)] == 1
         assert daemon.stop() == 0
 
 
-def test_redis_that_is_full_is_drained(database: str, tmp_path: Path) -> None:
-    """At maxmemory XGROUP CREATE is refused although the group is there; only the consumer can make room."""
-    with embedded.redis({"maxmemory-policy": "noeviction"}) as server:
-        with redis.Redis.from_url(server.url) as client:
-            client.xgroup_create("firehose_live", "firehose_group", id="0", mkstream=True)
-            client.xgroup_create("firehose_backfill", "firehose_group", id="0", mkstream=True)
-            feed(server.url, "firehose_live", posts(0, 2000))
-            client.config_set("maxmemory", "1mb")
-            with pytest.raises(redis.exceptions.OutOfMemoryError):
-                client.xgroup_create("firehose_live", "firehose_group", id="0")
-        with running(database, server.url, tmp_path, "--drain") as daemon:
-            assert daemon.wait() == 0, daemon.output
+@pytest.mark.parametrize("flags", [("--drain",), ()])
+def test_redis_that_is_full_is_drained(database: str, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """At maxmemory XGROUP CREATE is refused although the group is there; only the consumer can make room (P17).
+
+    The stream of backfill is not there: its group is made as soon as there is room.
+    """
+    with embedded.redis({"maxmemory-policy": "noeviction"}) as server, redis.Redis.from_url(server.url) as client:
+        client.xgroup_create("firehose_live", "firehose_group", id="0", mkstream=True)
+        client.xgroup_create("label_live", "label_group", id="0", mkstream=True)
+        feed(server.url, "firehose_live", posts(0, 2000))
+        feed(server.url, "label_live", [label_message(label(val=f"v{n}")) for n in range(500)])
+        client.config_set("maxmemory", "1mb")
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            client.xgroup_create("firehose_live", "firehose_group", id="0")
+        with running(database, server.url, tmp_path, *flags) as daemon:
+            if flags:
+                assert daemon.wait() == 0, daemon.output
+            else:
+                daemon.until(lambda: is_drained(server.url) and left_over(server.url, "label_live") == (0, 0))
+                client.config_set("maxmemory", "0")
+                daemon.until(lambda: daemon.get("/readyz")[0] == 200)
+                assert client.xinfo_groups("firehose_backfill")
+                assert daemon.stop() == 0
         assert is_drained(server.url)
-    assert count(database, "post") == 2000
+        assert left_over(server.url, "label_live") == (0, 0)
+    assert (count(database, "post"), count(database, "label")) == (2000, 500)
 
 
 def test_postgres_that_restarts_loses_nothing(tmp_path: Path, redis_url: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from indexer import adoption, pending
+from indexer import adoption, pending, service
 from indexer.adoption import Adopter
 from indexer.database import Pool, open_pool
 from indexer.lane_metrics import LaneMetrics
@@ -72,9 +72,7 @@ async def running(*instances: Instance) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await service._ended(tasks)
 
 
 def _end_test(test: "asyncio.Task[Any]") -> Callable[["asyncio.Task[Any]"], None]:

@@ -15,6 +15,7 @@ from indexer.database import Connection
 from indexer.errors import ConfigError, ExitCode
 from indexer.handover.holdings import Group, groups_of, holdings, refuse_living, take_name
 from indexer.handover.release import Released, add_again, give
+from indexer.pipeline import REDIS_AWAY
 from indexer.redis_connection import open_redis
 from indexer.schema.connection import connected
 from indexer.settings import Settings
@@ -41,12 +42,13 @@ async def takeover(settings: Settings, stream: str | None, *, dry_run: bool) -> 
             _say(*(f"{group.stream}: {number:,} entries would be indexed" for group, number in holding.items()))
             _say(*([] if holding else [f"{name} holds nothing"]))
             return ExitCode.DONE
-        telling = asyncio.create_task(_tell_what_is_left(redis, holding, name))
+        ended = asyncio.Event()
+        telling = asyncio.create_task(_tell_what_is_left(redis, holding, name, ended))
         try:
             code = await service.run(_narrowed(settings, list(holding)))
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            ended.set()
+            await telling
         left = await holdings(redis, list(holding), name)
     for group, number in holding.items():
         _say(f"{group.stream}: {number - left[group]:,} of {number:,} entries indexed, ignored or dead letters")
@@ -68,10 +70,16 @@ def _narrowed(settings: Settings, groups: list[Group]) -> Settings:
     )
 
 
-async def _tell_what_is_left(redis: "Redis", groups: Mapping[Group, int], name: str) -> None:
+async def _tell_what_is_left(redis: "Redis", groups: Mapping[Group, int], name: str, ended: asyncio.Event) -> None:
     while True:
-        await asyncio.sleep(TELL_S)
-        left = await holdings(redis, list(groups), name)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), TELL_S)
+        if ended.is_set():
+            return
+        try:
+            left = await holdings(redis, list(groups), name)
+        except REDIS_AWAY:
+            continue  # the lanes wait for it, and tell
         _progress(
             *(f"{group.stream}: {groups[group] - number:,} of {groups[group]:,}" for group, number in left.items())
         )

@@ -13,7 +13,7 @@ from indexer.errors import ConfigError, NotFoundError, SchemaError
 from indexer.lease import Lease
 from indexer.pending import Consumer, consumers
 
-ALIVE_S = 10.0
+ALIVE_S = 5.0
 """Who read within this time may be alive: it is watched until it has been still for so long, or reads again."""
 WATCH_S = 1.0
 JITTER_S = 0.5

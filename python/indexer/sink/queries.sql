@@ -6,6 +6,7 @@
 BEGIN;
 SET LOCAL statement_timeout = '{statement_timeout_ms}ms';
 SET LOCAL lock_timeout = '{lock_timeout_ms}ms';
+SET LOCAL idle_in_transaction_session_timeout = '{idle_timeout_ms}ms';
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off;

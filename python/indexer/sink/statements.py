@@ -10,6 +10,9 @@ STATEMENT_TIMEOUT_MS = 60_000
 """No statement runs longer. The longest honest one removes the reposts' feed items of a post that many reposted."""
 LOCK_TIMEOUT_MS = 20_000
 """Longer than a batch of a neighbour; what waits longer rolls back and tries again."""
+IDLE_TIMEOUT_MS = 15_000
+"""Who stands still in a transaction loses it: its locks would hold up the neighbours. The longest honest pause is the fold
+of a batch, a fraction of a second."""
 
 _SQL_TYPES = {"text": "text", "jsonb": "text", "boolean": "boolean"}
 
@@ -36,6 +39,7 @@ class Statements:
             .replace("{schema}", self.schema)
             .replace("{statement_timeout_ms}", str(STATEMENT_TIMEOUT_MS))
             .replace("{lock_timeout_ms}", str(LOCK_TIMEOUT_MS))
+            .replace("{idle_timeout_ms}", str(IDLE_TIMEOUT_MS))
         )
 
     def __getitem__(self, name: str) -> str:

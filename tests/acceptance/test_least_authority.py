@@ -1,0 +1,173 @@
+"""Everything runs as the Redis user of deploy/redis.acl, and nothing is refused (P5)."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from indexer import embedded
+from indexer.identity import DidCache
+from indexer.redis_connection import open_redis
+from tests.acceptance.daemon import Daemon, count, feed, left_over, running
+from tests.messages import A, B, create, label, label_message, post, post_uri
+
+ROOT = Path(__file__).parents[2]
+ACL = ROOT / "deploy/redis.acl"
+LIVE, BACKFILL, LABELS = "firehose_live", "firehose_backfill", "label_live"
+
+
+@pytest.fixture
+def server() -> Iterator[embedded.Redis]:
+    """Started with the file as it is; its default user stays, for the test's own hands."""
+    with embedded.redis({"include": str(ACL)}) as server:
+        yield server
+
+
+def url(server: embedded.Redis, user: str) -> str:
+    (password,) = re.findall(rf"^user {user} on >(\S+) ", ACL.read_text(encoding="utf-8"), re.M)
+    return server.url.replace("unix://", f"unix://{user}:{password}@", 1)
+
+
+def refused(server: embedded.Redis) -> list[Any]:
+    """What somebody was not allowed to do."""
+    with redis.Redis.from_url(server.url) as client:
+        return [(entry["username"], entry["context"], entry["object"]) for entry in client.acl_log()]
+
+
+def command(database: str, redis_url: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    variables = {**os.environ, "REDIS_URL": redis_url, "DATABASE_URL": database, "ENABLE_DID_RESOLUTION": "false"}
+    return subprocess.run(
+        [sys.executable, "-m", "indexer", *words],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def hold(server: embedded.Redis, consumer: str, stream: str, group: str) -> None:
+    """A consumer reads what is new and is never seen again."""
+    with redis.Redis.from_url(server.url) as client:
+        if not client.exists(stream) or not client.xinfo_groups(stream):
+            client.xgroup_create(stream, group, "0", mkstream=True)
+        assert client.xreadgroup(group, consumer, {stream: ">"}, count=100)
+
+
+def feed_all(server: embedded.Redis, suffix: str) -> None:
+    feed(server.url, LIVE, [create(post_uri(A, f"live{suffix}"), post())])
+    feed(server.url, BACKFILL, [create(post_uri(B, f"old{suffix}"), post(), seq=-2)])
+    feed(server.url, LABELS, [label_message(label(val=f"l{suffix}"))])
+
+
+def is_drained(server: embedded.Redis) -> bool:
+    return all(left_over(server.url, stream) == (0, 0) for stream in (LIVE, BACKFILL, LABELS))
+
+
+def test_daemon_needs_no_more_than_it_is_given(database: str, server: embedded.Redis, tmp_path: Path) -> None:
+    """All lanes, groups that are made and made again, and the entries of dead consumers."""
+    feed_all(server, "1")
+    hold(server, "typescript", LIVE, "firehose_group")
+    hold(server, "typescript", LABELS, "label_group")
+    environment = {"INDEXER_CLAIM_IDLE_MS": "500"}
+    with running(database, url(server, "indexer"), tmp_path, environment=environment) as daemon:
+        daemon.until(lambda: is_drained(server))
+        with redis.Redis.from_url(server.url) as client:
+            client.xgroup_destroy(LIVE, "firehose_group")
+        feed_all(server, "2")
+        daemon.until(lambda: is_drained(server))
+        assert sampled(daemon, "indexer_claimed_total") == 2
+        assert daemon.stop() == 0
+    assert (count(database, "post"), count(database, "label")) == (4, 2)
+    assert refused(server) == []
+
+
+def sampled(daemon: Daemon, name: str) -> float:
+    return sum(value for (found, _), value in daemon.metrics().items() if found == name)
+
+
+def test_drain_takeover_and_release_need_no_more_either(database: str, server: embedded.Redis, tmp_path: Path) -> None:
+    feed_all(server, "1")
+    hold(server, "dead", LIVE, "firehose_group")
+    hold(server, "ours-1", BACKFILL, "firehose_group")
+    hold(server, "ours-2", LABELS, "label_group")
+    with ThreadPoolExecutor() as pool:  # each looks for some seconds whether the consumer is still
+        takeover = pool.submit(command, database, url(server, "indexer"), "takeover", "--consumer", "dead")
+        operator = url(server, "indexer-operator")
+        given = pool.submit(command, database, operator, "release", "--consumer", "ours-1", "--to", "typescript")
+        added = pool.submit(command, database, operator, "release", "--consumer", "ours-2")
+    for done, said in (
+        (takeover.result(), f"{LIVE}: 1 of 1 entries indexed"),
+        (given.result(), f"{BACKFILL}: 1 entries given to typescript"),
+        (added.result(), f"{LABELS}: 1 entries added again"),
+    ):
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
+    assert (count(database, "post"), count(database, "label")) == (1, 0)
+    with running(database, url(server, "indexer"), tmp_path, "--drain") as daemon:
+        assert daemon.wait() == 0, daemon.output
+    (told,) = daemon.lines("held_by_others")
+    assert (told["stream"], told["consumers"]) == (BACKFILL, {"typescript": 1})
+    assert (count(database, "post"), count(database, "label")) == (1, 1)
+    assert refused(server) == []
+
+
+def test_did_cache_can_be_written_and_no_other_key(server: embedded.Redis) -> None:
+    async def write() -> tuple[object, object]:
+        client = await open_redis(url(server, "indexer"))
+        try:
+            cache = DidCache(client)
+            return await cache.write(A, {"id": A}, 1), await cache.delete(A)
+        finally:
+            await client.aclose()
+
+    assert asyncio.run(write()) == ("written", "written")
+    assert refused(server) == []
+
+
+@pytest.mark.parametrize("user", ["indexer", "indexer-operator"])
+def test_nobody_can_lose_what_is_not_acknowledged(server: embedded.Redis, user: str) -> None:
+    feed(server.url, LIVE, [create(post_uri(A, "a"), post())])
+    hold(server, "typescript", LIVE, "firehose_group")
+    with redis.Redis.from_url(url(server, user), protocol=2) as client:
+        for words in (
+            ["XTRIM", LIVE, "MAXLEN", "0"],
+            ["DEL", LIVE],
+            ["UNLINK", LIVE],
+            ["RENAME", LIVE, "x"],
+            ["XGROUP", "DESTROY", LIVE, "firehose_group"],
+            ["XGROUP", "DELCONSUMER", LIVE, "firehose_group", "typescript"],
+            ["XGROUP", "SETID", LIVE, "firehose_group", "0"],
+            ["FLUSHALL"],
+            ["FLUSHDB"],
+            ["SET", LIVE, "x"],
+            ["GET", f"identity:{A}"],
+            ["KEYS", "*"],
+            ["CONFIG", "SET", "maxmemory", "1"],
+            ["EVAL", "return 1", "0"],
+            ["XACK", "other_stream", "group", "0-1"],
+            *([["XADD", LIVE, "*", "event", "x"]] if user == "indexer" else []),
+        ):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*words)
+    assert left_over(server.url, LIVE) == (1, 1)
+
+
+def test_package_knows_no_command_that_could() -> None:
+    """The demo empties a database that it found empty."""
+    forbidden = re.compile(r"x_?trim|max_?len\b|minid|delconsumer|group_?destroy|setid|flush(db|all)", re.I)
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in sorted((ROOT / "python/indexer").rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if forbidden.search(line)
+    ]
+    assert found == ["servers.py: client.flushdb()"]
