@@ -140,11 +140,9 @@ class _Lane:
             self._lane.metrics.vanished(len(gone))
             shown = [id_.decode() for id_ in gone[:MOST_IDS_LOGGED]]
             log.warning("entries_vanished", stream=self._of[0], number=len(gone), ids=shown)
-        self._portion = ids
-        try:
-            claimed = await claim(self._redis, *self._of, self._me, idle_ms, ids)
-        finally:
-            self._ask()  # also where the answer was lost: they may be ours
+        self._portion, self._asked = ids, 0.0  # they may be ours, and the answer lost
+        claimed = await claim(self._redis, *self._of, self._me, idle_ms, ids)
+        self._ask()
         self._lane.metrics.claimed(dead.reason, len(claimed))
         if claimed:
             self._tell(dead)

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.acceptance.daemon import count, feed, left_over, run_once, running
+from tests.acceptance.daemon import count, feed, left_over, query, run_once, running
 from tests.messages import A, create, post, post_uri
 from tests.oracle import library
 
@@ -40,6 +40,7 @@ def test_idle_daemon_stops_with_0(database: str, redis_url: str, tmp_path: Path,
     with running(database, redis_url, tmp_path) as daemon:
         daemon.started()
         assert daemon.stop(number) == 0
+    assert asyncio.run(query(database, "SELECT 1 FROM indexer.lease")) == [], "it held nothing"
 
 
 def test_second_signal_stops_at_once_with_75(database: str, redis_url: str, tmp_path: Path) -> None:
@@ -52,6 +53,8 @@ def test_second_signal_stops_at_once_with_75(database: str, redis_url: str, tmp_
         daemon.until(lambda: bool(daemon.lines("stopping")))
         assert daemon.stop() == 75
     assert left_over(redis_url, "firehose_live") == (1, 1), "nothing was acknowledged"
+    lease = "SELECT expires_at <= now() FROM indexer.lease WHERE consumer = 'one'"
+    assert [row[0] for row in asyncio.run(query(database, lease))] == [True], "others see whose it was"
 
 
 def test_grace_time_that_is_over_ends_it_with_75(database: str, redis_url: str, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from indexer import adoption, pending, service
+from indexer import lease as leases
 from indexer.adoption import Adopter
 from indexer.database import Pool, open_pool
 from indexer.lane_metrics import LaneMetrics
@@ -298,6 +299,16 @@ async def test_entries_without_a_body_are_acknowledged_and_counted_exactly(pool:
     assert ids[5].decode() in {id_ for line in told for id_ in line["ids"]}
 
 
+async def test_entries_without_a_body_are_told_to_one_of_two_who_look(redis: "Redis") -> None:
+    ids = await add(redis, *(f"k{n:02}" for n in range(50)))
+    await deliver(redis, "typescript", 50)
+    await redis.xdel(STREAM, *ids[:30])
+    looks = [pending.acknowledge_vanished(redis, STREAM, GROUP, ids) for _ in range(3)]
+    told = [id_ for found in await asyncio.gather(*looks) for id_ in found]
+    assert sorted(told) == sorted(ids[:30])
+    assert await state(redis) == (20, 20)
+
+
 async def test_labels_are_taken_over_in_their_group(pool: "Pool", redis: "Redis") -> None:
     for n in range(3):
         await redis.xadd("label_live", {"event": label_message(label(val=str(n)))})
@@ -387,3 +398,31 @@ async def test_zombie_that_wakes_up_does_no_harm(
         assert await sink.value("SELECT count(*) FROM post") == 10
     assert zombie.counted("indexer_acknowledged_elsewhere_total") == 10
     assert heir.counted("indexer_acknowledged_elsewhere_total") == 0
+
+
+@pytest.mark.parametrize("trouble", ["Redis is away", "the database is away", "nobody looked"])
+async def test_after_trouble_the_time_begins_anew(
+    pool: "Pool", redis: "Redis", monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """Servers that are away stop the living, too."""
+    await add(redis, "a")
+    await deliver(redis, "typescript", 1)
+    one = Instance(pool, redis)
+
+    async def since() -> float:
+        await one.adopter._look()
+        return one.adopter._lanes[0].liveness._watched[b"typescript"].since
+
+    async def away(*_: Any) -> Any:
+        raise ConnectionError("away")
+
+    first = await since()
+    assert await since() == first
+    if trouble == "nobody looked":
+        one.adopter._looked -= 2 * adoption.OUT_OF_SIGHT_S
+    else:
+        of, name = (adoption, "consumers") if trouble == "Redis is away" else (leases, "overdue")
+        with monkeypatch.context() as patch:
+            patch.setattr(of, name, away)
+            await one.adopter._look()
+    assert await since() > first

@@ -137,3 +137,24 @@ async def test_renewing_outlives_an_error_of_the_database(pool: "Pool") -> None:
         keeping.cancel()
         with suppress(asyncio.CancelledError):
             await keeping
+
+
+async def test_lease_tells_for_how_long_it_has_been_over(pool: "Pool") -> None:
+    living, dead = Lease(pool, "living"), Lease(pool, "dead")
+    await living.take()
+    await dead.take()
+    await pool.execute("UPDATE indexer.lease SET expires_at = now() - interval '100 seconds' WHERE consumer = 'dead'")
+    found = await lease.overdue(pool)
+    assert found.keys() == {"living", "dead"}
+    assert -10 <= found["living"] < 0
+    assert found["dead"] >= 100
+
+
+async def test_lease_that_is_left_to_run_out_is_free_at_once_and_still_known(pool: "Pool") -> None:
+    first, heir = Lease(pool, "one"), Lease(pool, "one")
+    await first.take()
+    await first.let_run_out()
+    assert (await lease.overdue(pool))["one"] >= 0
+    await asyncio.wait_for(heir.take(), 5)
+    await first.let_run_out()
+    assert (await lease.overdue(pool))["one"] < 0, "it is another's"

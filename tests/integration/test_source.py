@@ -5,10 +5,11 @@ from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, RedisError
+from structlog.testing import capture_logs
 
 from indexer import embedded
-from indexer.source import Message, Source
+from indexer.source import HeldSource, Message, Source
 
 STREAM, GROUP = "firehose_live", "firehose_group"
 
@@ -220,3 +221,88 @@ async def test_full_redis_without_the_group_is_an_error_that_passes(
             await source(client).ensure_group()
     finally:
         await client.aclose()
+
+
+async def test_first_read_asks_for_few_and_the_next_ones_for_more(redis: "Redis") -> None:
+    """Whoever died of too much memory would read the same messages again."""
+    await add(redis, *(b"%d" % n for n in range(1000)))
+    reader = source(redis, count=500)
+    await reader.ensure_group()
+    assert [len(await reader.new(block_ms=10)) for _ in range(5)] == [64, 128, 256, 500, 52]
+
+
+async def test_replies_have_a_bound_in_bytes(redis: "Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    """P30: one reply may be too large, those after it are not; when messages are small again, they are many again."""
+    monkeypatch.setattr("indexer.source.MOST_BYTES", 100_000)
+    await add(redis, *[b"x" * 100] * 40, *[b"x" * 10_000] * 200, *[b"x" * 100] * 200)
+    reader = source(redis, count=40)
+    await reader.ensure_group()
+    sizes, numbers = [], []
+    while page := await reader.new(block_ms=10):
+        sizes.append(sum(len(message.payload or b"") for message in page))
+        numbers.append(len(page))
+    assert numbers[:2] == [40, 40]
+    assert sizes[1] == 400_000, "nobody knew"
+    assert max(sizes[2:]) <= 200_000
+    assert 40 in numbers[2:]
+
+
+async def test_pages_of_pending_entries_have_it_too(redis: "Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single message may exceed it; then it comes alone. The field does not matter."""
+    monkeypatch.setattr("indexer.source.MOST_BYTES", 100_000)
+    await add(redis, *[b"x" * 150_000] * 50, field=b"other")
+    before = source(redis, count=50)
+    await before.ensure_group()
+    await before.new(block_ms=10)
+    reader = source(redis, count=50)
+    reader._count = 4
+    assert [len(page) async for page in reader.own_pending()] == [4, *[1] * 46]
+
+
+async def test_settling_tells_how_many_it_acknowledged(redis: "Redis") -> None:
+    ids = await add(redis, b"1", b"2", b"3")
+    reader = source(redis)
+    await reader.ensure_group()
+    await reader.new(block_ms=10)
+    await redis.xack(STREAM, GROUP, ids[0])
+    assert await reader.settle(ids) == 2
+    assert await reader.settle(ids) == 0
+    assert await state(redis) == (0, 0)
+
+
+@pytest.mark.parametrize("refused", ["xack", "xdel"])
+async def test_error_within_the_pipeline_of_settling_is_one(redis: "Redis", redis_url: str, refused: str) -> None:
+    ids = await add(redis, b"1")
+    await source(redis).ensure_group()
+    await cast(Any, redis).execute_command("ACL", "SETUSER", "limited", "on", ">p", "~*", "+@all", f"-{refused}")
+    limited = Redis.from_url(redis_url, username="limited", password="p", protocol=2)
+    try:
+        reader = source(limited)
+        await reader.new(block_ms=10)
+        with pytest.raises(NoPermissionError):
+            await reader.settle(ids)
+    finally:
+        await limited.aclose()
+        await cast(Any, redis).execute_command("ACL", "DELUSER", "limited")
+
+
+async def test_vanished_entries_are_logged_by_their_ids(redis: "Redis") -> None:
+    ids = await add(redis, b"1", b"2", b"3")
+    reader = source(redis)
+    await reader.ensure_group()
+    await reader.new(block_ms=10)
+    await redis.xdel(STREAM, ids[0], ids[2])
+    with capture_logs() as lines:
+        await own_pending(reader)
+    assert [(line["event"], line["number"], line["ids"]) for line in lines] == [
+        ("entries_vanished", 2, [ids[0].decode(), ids[2].decode()])
+    ]
+
+
+async def test_held_source_has_nothing_new(redis: "Redis") -> None:
+    await add(redis, b"1", b"2")
+    reader = HeldSource(redis, STREAM, GROUP, "one", 1)
+    await reader.ensure_group()
+    await source(redis, count=1).new(block_ms=10)
+    assert [message.payload for message in await own_pending(reader)] == [b"1"]
+    assert await reader.new(block_ms=10) == []

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from indexer._native import Event
 from indexer.lane_metrics import LaneMetrics
@@ -309,3 +310,92 @@ async def test_reply_that_was_lost_on_the_way_is_read_again(
     await lane(redis, sink, metrics, count=4).run(asyncio.Event(), drain=True)
     assert sink.seen == [f"k{n}" for n in range(6)]
     assert await state(redis) == (0, 0)
+
+
+@pytest.mark.parametrize("answer", ["NOGROUP it is gone", "UNBLOCKED the stream key no longer exists"])
+async def test_group_that_is_gone_is_told_and_made_again(
+    redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """Redis before 7.2 gives the second answer to a read that waits while the stream is deleted."""
+    new, once = Source.new, iter([True])
+
+    async def gone(self: Source, block_ms: int = 1000) -> Any:
+        if next(once, False):
+            await redis.flushdb()
+            await add(redis, "a")
+            raise ResponseError(answer)
+        return await new(self, block_ms)
+
+    monkeypatch.setattr(Source, "new", gone)
+    sink = Recorder()
+    running, stop = lane(redis, sink, metrics), asyncio.Event()
+    task = asyncio.create_task(running.run(stop, drain=False))
+    while not sink.seen and not running.halted:
+        await asyncio.sleep(0.01)
+    stop.set()
+    await task
+    assert running.halted is None
+    assert sink.seen == ["a"]
+    assert sample(metrics, "indexer_groups_lost_total") == 1
+
+
+async def test_messages_that_somebody_else_acknowledged_are_counted(redis: "Redis", metrics: Metrics) -> None:
+    ids = await add(redis, "a", "b", "c")
+    sink = Recorder()
+
+    async def meanwhile() -> None:
+        await redis.xack(STREAM, GROUP, ids[1])
+
+    sink.before = meanwhile
+    await lane(redis, sink, metrics).run(asyncio.Event(), drain=True)
+    assert sample(metrics, "indexer_acknowledged_elsewhere_total") == 1
+    assert sample(metrics, "indexer_messages_total", outcome="indexed") == 3
+    assert await state(redis) == (0, 0)
+
+
+async def test_what_is_given_to_the_consumer_while_it_runs_is_read_when_it_is_told(
+    redis: "Redis", metrics: Metrics
+) -> None:
+    await add(redis, "a", "b")
+    await deliver(redis, "two", 2)
+    sink, stop = Recorder(), asyncio.Event()
+    running = lane(redis, sink, metrics)
+    task = asyncio.create_task(running.run(stop, drain=False))
+    while running.look_back:
+        await asyncio.sleep(0.01)
+    ids: Any = [id_ for id_, _ in cast(Any, await redis.xrange(STREAM))]
+    await redis.xclaim(STREAM, GROUP, "one", 0, ids, justid=True)
+    running.look_back = True
+    while len(sink.seen) < 2:
+        await asyncio.sleep(0.01)
+    stop.set()
+    await task
+    assert sink.seen == ["a", "b"]
+    assert await state(redis) == (0, 0)
+
+
+async def test_what_is_claimed_during_a_look_back_is_not_forgotten(
+    redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(redis, "a", "b")
+    await deliver(redis, "one", 1)
+    await deliver(redis, "two", 1)
+    sink, stop = Recorder(), asyncio.Event()
+    running, once = lane(redis, sink, metrics), iter([True])
+    own_pending = Source.own_pending
+
+    async def claimed_meanwhile(self: Source) -> AsyncIterator[Any]:
+        async for page in own_pending(self):
+            yield page
+        if next(once, False):
+            ids: Any = [id_ for id_, _ in cast(Any, await redis.xrange(STREAM))]
+            await redis.xclaim(STREAM, GROUP, "one", 0, ids[-1:], justid=True)
+            running.look_back = True
+
+    monkeypatch.setattr(Source, "own_pending", claimed_meanwhile)
+    task = asyncio.create_task(running.run(stop, drain=False))
+    while len(sink.seen) < 2:
+        await asyncio.sleep(0.01)
+    stop.set()
+    await task
+    assert sink.seen == ["a", "b"]

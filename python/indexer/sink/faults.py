@@ -2,7 +2,7 @@
 
 | class | SQLSTATE | then |
 |---|---|---|
-| outage | 08, 25006, 25P03, 28, 3D, 53, 57 (but 57014), 58; lost connections, time-outs | wait as long as it takes |
+| outage | 08, 25006, 25P03, 25P04, 28, 3D, 53, 57 (but 57014), 58; lost connections, time-outs | wait for ever |
 | contention | 40, 55P03, 55006, 57014 | roll back, try again |
 | data | 22, 23, 44, 54 | halve until one message is alone, then a dead letter |
 | programming | 42 and all others | halt the lane, acknowledge nothing |
@@ -14,7 +14,7 @@ import asyncpg
 
 FaultClass = Literal["outage", "contention", "data", "programming"]
 
-_OUTAGE = ("08", "25006", "25P03", "28", "3D", "53", "57", "58")
+_OUTAGE = ("08", "25006", "25P03", "25P04", "28", "3D", "53", "57", "58")
 _CONTENTION = ("40", "55P03", "55006", "57014")
 _DATA = ("22", "23", "44", "54")
 

@@ -11,8 +11,8 @@ STATEMENT_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 20_000
 """Longer than a batch of a neighbour; what waits longer rolls back and tries again."""
 IDLE_TIMEOUT_MS = 15_000
-"""Who stands still in a transaction loses it: its locks would hold up the neighbours. The longest honest pause is the fold
-of a batch, a fraction of a second."""
+"""Who stands still in a transaction loses it: its locks would hold up the neighbours. The longest honest pause is the
+fold of a batch, a fraction of a second."""
 
 _SQL_TYPES = {"text": "text", "jsonb": "text", "boolean": "boolean"}
 
