@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +45,19 @@ class Statements:
 class Round:
     """A new database, a filled stream under another name, and idle daemons that wait for it."""
 
-    def __init__(self, servers: Servers, *, instances: int = 1, counting: bool = False) -> None:
+    def __init__(
+        self,
+        servers: Servers,
+        *,
+        instances: int = 1,
+        counting: bool = False,
+        messages: Sequence[bytes] = (),
+        poison: int = 0,
+    ) -> None:
+        """`messages` are those of `workload`, and among them so much `poison`, which must become dead letters."""
         self._servers = servers
+        self._messages = messages or workload.payloads()
+        self._poison = poison
         self._stack = ExitStack()
         self._name = servers.new_database(counting=counting)
         self._redis = self._stack.enter_context(Redis.from_url(servers.redis.url))
@@ -75,13 +87,13 @@ class Round:
         """Let the messages arrive, all at once, and wait until the last one is acknowledged and deleted."""
         self._before, began = self._cpu(), time.perf_counter()
         self._redis.rename(STAGED, STREAM)  # the group comes along, and who waits for the stream is woken
-        total = len(workload.payloads())
+        total = len(self._messages)
         self._daemons[0].until(lambda: total - int(self._redis.xlen(STREAM)), total, lambda _: None, POLL_S)
         self.seconds, self._after = time.perf_counter() - began, self._cpu()
 
     def drained(self) -> Drained:
         """What it took; fails where something is not in the database that must be."""
-        assert self._ask("SELECT count(*) FROM indexer.dead_letter") == 0
+        assert self._ask("SELECT count(*) FROM indexer.dead_letter") == self._poison
         assert self._ask("SELECT count(*) FROM record") == workload.records()
         used = [after - before for before, after in zip(self._before, self._after, strict=True)]
         peak = max(peak_memory(daemon.pid) for daemon in self._daemons)
@@ -111,9 +123,9 @@ class Round:
         self._servers.postgres.execute(f"DROP DATABASE {self._name} WITH (FORCE)")
 
     def _fill(self) -> None:
-        for batch in workload.batches():
+        for start in range(0, len(self._messages), workload.BATCH):
             with self._redis.pipeline(transaction=False) as pipeline:
-                for payload in batch:
+                for payload in self._messages[start : start + workload.BATCH]:
                     pipeline.xadd(STAGED, {"event": payload})
                 pipeline.execute()
         self._redis.xgroup_create(STAGED, GROUP, id="0")

@@ -17,7 +17,7 @@ from indexer import lease
 from indexer.database import Pool
 from indexer.liveness import Dead, Liveness
 from indexer.pending import acknowledge_vanished, claim, consumers, held
-from indexer.pipeline import PASSING, REDIS_AWAY, Lane
+from indexer.pipeline import PASSING, REDIS_AWAY, Lane, refusal
 from indexer.sink.faults import fault_class
 from indexer.source import MOST_IDS_LOGGED
 
@@ -75,7 +75,7 @@ class Adopter:
         if not isinstance(error, REDIS_AWAY) and fault_class(error) == "programming":
             raise error
         self._forget()
-        refused = isinstance(error, ResponseError) and not str(error).startswith(PASSING)
+        refused = isinstance(error, ResponseError) and refusal(error) not in PASSING
         if refused and self._trouble != str(error):
             self._trouble = str(error)
             log.error("adoption_refused", error=error, remedy="the commands that it needs are in deploy/redis.acl")

@@ -5,9 +5,11 @@ import heapq
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
+
+from indexer.supervision import waiting
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -17,6 +19,8 @@ else:  # generic for the type checker only
     Pool = asyncpg.Pool
 
 APPLICATION = "indexer"
+COMMAND_TIMEOUT_S = 90
+"""For a server that does not answer; it gives a statement up after 60 s."""
 
 
 async def _no_reset(_connection: object) -> None:
@@ -34,6 +38,18 @@ async def _is_pooled(url: str, application: str) -> bool:
         await connection.close(timeout=5)
 
 
+class _WatchedPool(Pool):
+    """Who holds a connection, or waits for one, waits for the database (`supervision.py`)."""
+
+    __slots__ = ()
+
+    @asynccontextmanager
+    async def acquire(self, **options: Any) -> AsyncIterator[Connection]:  # type: ignore[override]
+        with waiting():
+            async with super().acquire(**options) as connection:
+                yield connection
+
+
 async def open_pool(url: str, consumer: str, least: int, most: int, statement_cache: int | None) -> Pool:
     """A pool of `least` to `most` connections, named after the consumer.
 
@@ -43,17 +59,21 @@ async def open_pool(url: str, consumer: str, least: int, most: int, statement_ca
     application = f"{APPLICATION}/{consumer}"
     if statement_cache is None:
         statement_cache = 0 if await _is_pooled(url, application) else 200
-    return await asyncpg.create_pool(
+    return await _WatchedPool(
         url,
         min_size=min(least, most),
         max_size=most,
+        max_queries=50_000,
         statement_cache_size=statement_cache,
         max_cached_statement_lifetime=0,
         max_inactive_connection_lifetime=0,
-        command_timeout=90,
+        command_timeout=COMMAND_TIMEOUT_S,
         timeout=30,
         reset=_no_reset,
         server_settings={"application_name": application},
+        loop=None,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
     )
 
 
@@ -116,7 +136,8 @@ class Turns:
             place = asyncio.get_running_loop().create_future()
             heapq.heappush(self._waiting, (rank, next(self._order), place))
             try:
-                await place
+                with waiting():
+                    await place
             except asyncio.CancelledError:
                 if place.done() and not place.cancelled():
                     self._pass_on()

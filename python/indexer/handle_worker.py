@@ -15,6 +15,7 @@ from indexer.identity import Deferred, DidCache, Found, NotFound, Resolver
 from indexer.metrics import Metrics
 from indexer.sink.faults import FaultClass, fault_class
 from indexer.sink.handles import Answer, HandleQueue, PutOff
+from indexer.supervision import beat
 
 log = structlog.get_logger()
 
@@ -62,6 +63,7 @@ class HandleWorker:
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
+                beat()
                 await self._take()
                 await asyncio.wait({stopping, *self._tasks}, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
                 await asyncio.wait({stopping}, timeout=ROUND_S)

@@ -5,14 +5,15 @@ Read this first. A lane is the reader of one stream; a batch is consecutive mess
 
 import asyncio
 import random
+import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
-from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from indexer import _native
 from indexer._native import Event, Ignored, Reject
@@ -22,18 +23,25 @@ from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Content, Entry, HaltedError, HalvingSink, Outcome
 from indexer.sink.labels import Label
 from indexer.source import BLOCK_MS, Message, Source
+from indexer.supervision import waiting, with_pulse
 
 log = structlog.get_logger()
 
 Answer = TypeVar("Answer")
 
 REDIS_AWAY = (RedisError, OSError, TimeoutError)
-PASSING = ("LOADING", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN")
+PASSING = (
+    "LOADING", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "OOM", "BUSY", "MISCONF", "NOREPLICAS",
+)  # fmt: skip
 """Refusals that end by themselves."""
 LOST = ("NOGROUP", "UNBLOCKED")
-"""The group is gone, or its stream: the second is what a waiting read of Redis before 7.2 is told."""
+"""The group is gone, or its stream. A waiting read of Redis before 7.2 is told the second, and one of a server that
+becomes a replica.
+"""
 READ_AHEAD = 2
 """Batches in memory: one that is written, one that is decoded meanwhile."""
+LOOK_AGAIN_S = 30.0
+"""Between two looks at the own pending entries: who had the name before may have read on for a moment."""
 DRAIN_BLOCK_MS = 100
 """With `--drain`, a stream that is silent for so long has ended. After a look back: more may be claimed soon."""
 
@@ -105,11 +113,11 @@ class Lane(Generic[Content]):
         self.halted: str | None = None
         """Why the lane stands still."""
         self.waiting = False
-        """Whether a server is away."""
+        """Whether Redis is away."""
         self.done = 0
         """Messages settled since the start."""
-        self.progress = time.time()
-        """When the lane last settled a batch or found nothing to do."""
+        self.progress = time.monotonic()
+        """When the lane last settled a batch, or had nothing to do."""
         self.look_back = True
         """Whether entries may be pending that the reader has not seen: at first, after a break, after a claim."""
         self._ended = False
@@ -122,10 +130,23 @@ class Lane(Generic[Content]):
     async def run(self, stop: asyncio.Event, *, drain: bool) -> None:
         """Process batches until `stop` is set; with `drain` until there is nothing more. Returns when halted, too."""
         batches: asyncio.Queue[Decoded[Content] | None] = asyncio.Queue()
-        reader = asyncio.create_task(self._read(batches, stop, drain=drain), name=f"read {self.source.stream}")
+        reader = self._beside("read", self._read(batches, stop, drain=drain))
+        reader.add_done_callback(lambda _: batches.put_nowait(None))  # however it ends
+
+        def end_if_failed(settling: "asyncio.Task[None]") -> None:
+            if has_failed(settling):
+                batches.put_nowait(None)
+
         try:
-            while (batch := await batches.get()) is not None:
+            while True:
+                with waiting():
+                    batch = await batches.get()
+                if batch is None:
+                    break
                 await self._batch(batch)
+                # a stream that is silent after this batch must not hide that its end failed
+                if self._settling is not None:
+                    self._settling.add_done_callback(end_if_failed)
                 self._room.release()
             await self._batch_before()
             await reader
@@ -142,37 +163,40 @@ class Lane(Generic[Content]):
     async def _read(
         self, batches: "asyncio.Queue[Decoded[Content] | None]", stop: asyncio.Event, *, drain: bool
     ) -> None:
-        """Fill the queue, one batch ahead of the writer; None ends it."""
-        try:
-            if drain and not await self._patiently(self.source.exists):
-                return  # nothing to drain, and a full Redis would refuse to make the group
-            await self._patiently(self.source.ensure_group)
-            async for messages in self._messages(stop, drain=drain):
+        """Fill the queue, one batch ahead of the writer."""
+        if drain and not await self._patiently(self.source.exists):
+            return  # nothing to drain, and a full Redis would refuse to make the group
+        await self._patiently(self.source.ensure_group)
+        async for messages in self._messages(stop, drain=drain):
+            with waiting():  # for the writer, then for a thread
                 await self._room.acquire()
                 self._in_hand.update(message.id for message in messages)
                 clock_ms = time.time_ns() // 1_000_000
-                batches.put_nowait(await asyncio.to_thread(self._decode, messages, self.source.stream, clock_ms))
-        finally:
-            batches.put_nowait(None)
+                decoded = await asyncio.to_thread(self._decode, messages, self.source.stream, clock_ms)
+            batches.put_nowait(decoded)
 
     async def _messages(self, stop: asyncio.Event, *, drain: bool) -> AsyncIterator[list[Message]]:
         """First what this consumer already holds, then what is new.
 
         A reply that was lost on the way leaves entries delivered, but not received: after each break of the connection
-        the pending entries are read again.
+        the pending entries are read again. So they are now and then: a process that was stopped until its name was
+        ours leaves what it read before it noticed.
         """
+        looked_at = 0.0
         while not (stop.is_set() or self._ended):
             started = time.perf_counter()
             block_ms = DRAIN_BLOCK_MS if drain else BLOCK_MS
             try:
-                if self.look_back:
+                if self.look_back or time.monotonic() - looked_at > LOOK_AGAIN_S:
                     self.look_back = False  # before it is done: a claim in the meantime sets it again
                     block_ms = DRAIN_BLOCK_MS  # which is likely
+                    known = self._in_hand.copy()  # some may be settled before the answer is here
                     async for page in self.source.own_pending():
-                        if fresh := [message for message in page if message.id not in self._in_hand]:
+                        if fresh := [message for message in page if message.id not in known]:
                             yield fresh
                         if stop.is_set():
                             return
+                    looked_at = time.monotonic()
                 messages = await self.source.new(block_ms)
             except REDIS_AWAY as error:
                 self.look_back = True
@@ -182,36 +206,43 @@ class Lane(Generic[Content]):
             if messages:
                 self.metrics.stage("read", time.perf_counter() - started)
                 yield messages
-            elif drain and not self._in_hand:
-                return
-            else:
-                self.progress = time.time()
+            elif not self._in_hand:
+                self.progress = time.monotonic()
+                if drain and not await self._patiently(self.source.pending):
+                    return
+                self.look_back |= drain
 
     async def _batch(self, batch: Decoded[Content]) -> None:
         """Commit, derive again, acknowledge: never the other way round. The next batch waits for the commit only."""
         outcome = await self.sink.write(batch.entries, batch.letters)
         await self._batch_before()
         self._refusals.count(len(batch.ids), batch.tally.dead + [letter.reason for letter in outcome.dead])
-        self._settling = asyncio.create_task(self._settle(batch, outcome), name=f"settle {self.source.stream}")
+        self._settling = self._beside("settle", self._settle(batch, outcome))
 
     async def _batch_before(self) -> None:
         if self._settling is not None:
-            await self._settling
+            with waiting():
+                await self._settling
 
     async def _settle(self, batch: Decoded[Content], outcome: Outcome) -> None:
         if outcome.rest is not None:
-            await outcome.rest
+            with waiting():
+                await outcome.rest
         started = time.perf_counter()
         acknowledged = await self._patiently(lambda: self.source.settle(batch.ids))
         outcome.seconds["ack"] = time.perf_counter() - started
         outcome.seconds["decode"] = batch.seconds
         self._in_hand.difference_update(batch.ids)
         self.done += len(batch.ids)
-        self.progress = time.time()
+        self.progress = time.monotonic()
         self.metrics.batch(batch.tally, outcome)
         if elsewhere := len(batch.ids) - acknowledged:
             log.debug("acknowledged_elsewhere", stream=self.source.stream, messages=elsewhere)
             self.metrics.acknowledged_elsewhere(elsewhere)
+
+    def _beside(self, what: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        name = f"{what} {self.source.stream}"
+        return asyncio.create_task(with_pulse(name, work), name=name)
 
     async def _patiently(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Call Redis until it answers."""
@@ -226,14 +257,31 @@ class Lane(Generic[Content]):
     async def _recover(self, error: Exception) -> None:
         """Wait for a Redis that is away, make a lost group again. `HaltedError` on what no waiting changes."""
         if isinstance(error, ResponseError):
-            if str(error).startswith(LOST):
+            if (code := refusal(error)) in LOST:
                 log.error("group_lost", stream=self.source.stream, group=self.source.group)
                 self.metrics.group_lost()
                 await self._patiently(self.source.ensure_group)
                 return
-            if not isinstance(error, OutOfMemoryError) and not str(error).startswith(PASSING):
+            if code not in PASSING:
                 raise HaltedError(f"Redis refuses: {error}") from error
         if not self.waiting:
             log.warning("redis_away", stream=self.source.stream, error=error)
         self.waiting = True
         await asyncio.sleep(random.uniform(0.2, 1))
+
+
+def has_failed(task: "asyncio.Task[None]") -> bool:
+    """Whether a task that has ended raised something."""
+    return not task.cancelled() and task.exception() is not None
+
+
+def refusal(error: ResponseError) -> str:
+    """The word that Redis begins an error with.
+
+    The client takes it off the errors that it has classes for, and puts a sentence before those of pipelines.
+    """
+    if error.status_code is not None:
+        return error.status_code
+    text = str(error)
+    found = re.search(r"caused error: \('([A-Z]+) ", text)
+    return found[1] if found else text.partition(" ")[0]

@@ -1,22 +1,44 @@
 """The connection to Redis."""
 
-from redis.asyncio import Redis
+from typing import Any
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from indexer import values
 from indexer.errors import UnavailableError
+from indexer.supervision import Pulse, begin_to_wait, end_of_wait, waiting
 
 SOCKET_TIMEOUT_S = 15
 """Longer than a blocking read waits."""
+
+
+class WatchedPool(ConnectionPool):
+    """Who holds a connection, or waits for one, waits for Redis (`supervision.py`)."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._holders: dict[AbstractConnection, Pulse | None] = {}
+
+    async def get_connection(self, *arguments: Any, **options: Any) -> AbstractConnection:
+        with waiting():
+            connection: AbstractConnection = await super().get_connection(*arguments, **options)  # type: ignore[no-untyped-call]
+        self._holders[connection] = begin_to_wait()
+        return connection
+
+    async def release(self, connection: AbstractConnection) -> None:
+        end_of_wait(self._holders.pop(connection, None))
+        await super().release(connection)
 
 
 async def open_redis(url: str) -> Redis:
     """A client of a server that answers; UnavailableError where none does."""
     # protocol 2: a steadier reply shape than RESP3, and less work. No silent retries: a read that is sent twice leaves
     # what the first was given pending.
-    redis = Redis.from_url(
+    pool = WatchedPool.from_url(
         url,
         protocol=2,
         socket_timeout=SOCKET_TIMEOUT_S,
@@ -24,6 +46,7 @@ async def open_redis(url: str) -> Redis:
         retry=Retry(NoBackoff(), 0),
         driver_info=None,  # CLIENT SETINFO would be one right more to ask for (deploy/redis.acl)
     )
+    redis = Redis.from_pool(pool)
     try:
         await redis.ping()
     except (RedisError, OSError) as error:

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from indexer import _native, values
 from indexer.adoption import Adopter, report_held_by_others
 from indexer.database import Pool, Turns, open_pool
-from indexer.errors import ExitCode, UnavailableError
+from indexer.errors import ExitCode, IndexerError, UnavailableError
 from indexer.handle_worker import HandleWorker
 from indexer.http import Health, serving
 from indexer.identity import DidCache, Resolver
@@ -34,6 +34,7 @@ from indexer.sink.handles import HandleQueue
 from indexer.sink.recount import Recounter
 from indexer.sink.statements import Statements
 from indexer.streams import sample
+from indexer.supervision import Supervisor, end_soon
 
 log = structlog.get_logger()
 
@@ -41,8 +42,8 @@ T = TypeVar("T")
 
 SAMPLE_S = 5
 CANCEL_AGAIN_S = 0.5
-STALLED_S = 600
-"""A lane that neither settled a batch nor found its stream empty for so long, while servers answer, is not alive."""
+STALLED_S = 120
+"""A lane that neither wrote anything nor had nothing to do for so long, while servers answer, is not alive."""
 
 
 async def run(settings: Settings) -> int:
@@ -185,35 +186,39 @@ async def _until_done(
     settings: Settings, lanes: list[Lane[Any]], beside: Beside, stop: asyncio.Event, hurry: asyncio.Event
 ) -> ExitCode:
     """Run the lanes until they end; the first signal lets them finish, the second does not."""
-    running = {
-        asyncio.create_task(lane.run(stop, drain=settings.drain), name=f"lane {lane.source.stream}") for lane in lanes
-    }
-    aside = {
-        asyncio.create_task(beside.lease.keep(), name="lease"),
-        asyncio.create_task(_samples(lanes, beside), name="samples"),
-    }
-    if beside.adopter is not None:
-        aside.add(asyncio.create_task(beside.adopter.run(stop), name="adoption"))
-    if beside.removal is not None:
-        aside.add(asyncio.create_task(beside.removal.asking(), name="deletions"))
-        aside.add(asyncio.create_task(beside.removal.removing(), name="removal"))
-    lanes_ended = asyncio.Event()
-    finishing: set[asyncio.Task[None]] = set()
-    if settings.aggregates == "recount":
-        recount = _recount(beside.recounter, lanes_ended, drain=settings.drain)
-        finishing.add(asyncio.create_task(recount, name="recount"))
-    if beside.handles is not None:
-        finishing.add(asyncio.create_task(beside.handles.run(lanes_ended), name="handles"))
-    aside |= finishing
-    hurried = asyncio.create_task(_too_late(stop, hurry, settings.grace_s), name="grace")
-    try:
-        code = await _watch(settings, lanes, running, aside, hurried, stop)
-        lanes_ended.set()
-        if code == ExitCode.DONE and not await _finished(finishing, hurried):
-            return ExitCode.STOPPED_EARLY
-        return code
-    finally:
-        await _ended({*running, *aside, hurried})
+    with Supervisor() as supervisor:
+        start = supervisor.start
+        running = {start(lane.run(stop, drain=settings.drain), f"lane {lane.source.stream}"): lane for lane in lanes}
+        start(beside.lease.keep(), "lease")
+        start(_samples(lanes, beside), "samples")
+        if beside.adopter is not None:
+            start(beside.adopter.run(stop), "adoption")
+        if beside.removal is not None:
+            start(beside.removal.asking(), "deletions")
+            start(beside.removal.removing(), "removal")
+        lanes_ended = asyncio.Event()
+        finishing: set[asyncio.Task[None]] = set()
+        if settings.aggregates == "recount":
+            recount = _recount(beside.recounter, lanes_ended, drain=settings.drain)
+            finishing.add(start(recount, "recount"))
+        if beside.handles is not None:
+            finishing.add(start(beside.handles.run(lanes_ended), "handles"))
+        hurried = asyncio.create_task(_too_late(stop, hurry, settings.grace_s), name="grace")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            code = await _watch(settings, supervisor, running, hurried, stopping)
+            lanes_ended.set()
+            while code == ExitCode.DONE and finishing:
+                done = await supervisor.first({*finishing, hurried})
+                if hurried in done:
+                    return ExitCode.STOPPED_EARLY
+                finishing -= done
+            return code
+        except Exception as fault:
+            end_soon(fault)
+            raise
+        finally:
+            await _ended({*supervisor.tasks, hurried, stopping})
 
 
 async def _ended(tasks: Collection["asyncio.Future[Any]"]) -> None:
@@ -226,17 +231,6 @@ async def _ended(tasks: Collection["asyncio.Future[Any]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)  # what they raised was looked at before
 
 
-async def _finished(tasks: set["asyncio.Task[None]"], hurried: "asyncio.Task[None]") -> bool:
-    """Wait for tasks that come to an end by themselves; False where there is no more time."""
-    left = set(tasks)
-    while left and not hurried.done():
-        done, _ = await asyncio.wait({*left, hurried}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done & left:
-            task.result()
-        left -= done
-    return not left
-
-
 async def _recount(recounter: Recounter, lanes_ended: asyncio.Event, *, drain: bool) -> None:
     """Count while the lanes run; with `drain` also what they left. Otherwise marks wait for the next start."""
     await recounter.run(lanes_ended)
@@ -246,24 +240,29 @@ async def _recount(recounter: Recounter, lanes_ended: asyncio.Event, *, drain: b
 
 async def _watch(
     settings: Settings,
-    lanes: list[Lane[Any]],
-    running: set["asyncio.Task[None]"],
-    beside: set["asyncio.Task[None]"],
+    supervisor: Supervisor,
+    running: "dict[asyncio.Task[None], Lane[Any]]",
     hurried: "asyncio.Task[None]",
-    stop: asyncio.Event,
+    stopping: "asyncio.Task[Any]",
 ) -> ExitCode:
-    left = set(running)
+    """Wait until all lanes have ended in order. A halted one stays for people to look at; it is not ready."""
+    left = dict(running)
     while left:
-        done, _ = await asyncio.wait({*left, *beside, hurried}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done & (running | beside):
-            task.result()  # a task that died ends the process: half alive is worse than dead
+        done = await supervisor.first({*left, hurried})
         if hurried in done:
             log.warning("stopped_early", lanes=[task.get_name() for task in left])
             return ExitCode.STOPPED_EARLY
-        left -= done
-        if not left and any(lane.halted for lane in lanes) and not settings.drain:
-            await stop.wait()  # a halted lane stays for people to look at; it is not ready
-    return ExitCode.FINDINGS if settings.drain and any(lane.halted for lane in lanes) else ExitCode.DONE
+        for task in done:
+            lane = left.pop(task)
+            if not (lane.halted or settings.drain or stopping.done()):
+                raise IndexerError(
+                    f"the {task.get_name()} has ended", "nobody asked it to", "start the process again, and report it"
+                )
+    if any(lane.halted for lane in running.values()):
+        if settings.drain:
+            return ExitCode.FINDINGS
+        await supervisor.first({stopping})
+    return ExitCode.DONE
 
 
 @contextlib.contextmanager
@@ -310,14 +309,18 @@ async def _samples(lanes: list[Lane[Any]], beside: Beside) -> None:
 
 
 def _health(lanes: list[Lane[Any]]) -> Health:
-    halted = tuple(f"lane {lane.source.stream} halted: {values.mask(lane.halted)}" for lane in lanes if lane.halted)
-    stalled = tuple(
-        f"lane {lane.source.stream} made no progress for {STALLED_S} s"
-        for lane in lanes
-        if not lane.halted and not lane.waiting and time.time() - lane.progress > STALLED_S
-    )
-    waiting = tuple(f"lane {lane.source.stream} waits for a server" for lane in lanes if lane.waiting)
-    return Health(live=not stalled, ready=not (halted or stalled or waiting), reasons=halted + stalled + waiting)
+    """A lane is alive while it goes on, and while no restart would help it: it waits for a server, or is halted."""
+    halted, waits, stalled = [], [], []
+    for lane in lanes:
+        name, waits_for = f"lane {lane.source.stream}", "Redis" if lane.waiting else lane.sink.waits_for
+        if lane.halted:
+            halted.append(f"{name} halted: {values.mask(lane.halted)}")
+        elif waits_for:
+            waits.append(f"{name} waits for {waits_for}")
+        elif time.monotonic() - max(lane.progress, lane.sink.progress) > STALLED_S:
+            stalled.append(f"{name} made no progress for {STALLED_S} s")
+    reasons = (*halted, *waits, *stalled)
+    return Health(live=not stalled, ready=not reasons, reasons=reasons)
 
 
 async def _give_back(lease: Lease, lanes: list[Lane[Any]]) -> None:

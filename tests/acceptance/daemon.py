@@ -21,12 +21,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from indexer.settings import OPTIONS
 
 GROUP = "firehose_group"
+FAULTY = Path(__file__).parents[1] / "faults" / "faulty.py"
 PATIENCE_S = 60.0
 """How long a test waits for a fact before it fails."""
 
 
 class Daemon:
-    """One process of the daemon; `environment` adds to the settings that it needs, `within` is a command before it."""
+    """One process of the daemon; `environment` adds to the settings that it needs, `within` is a command before it.
+
+    With `fault` or `settings` it is `tests/faults/faulty.py`, which says what they mean.
+    """
 
     def __init__(
         self,
@@ -37,9 +41,15 @@ class Daemon:
         consumer: str = "one",
         environment: Mapping[str, str] | None = None,
         within: Sequence[str] = (),
+        fault: Sequence[Any] = (),
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
-        settings = {name for option in OPTIONS for name in option.variables}
-        variables = {name: text for name, text in os.environ.items() if name not in settings}
+        program: tuple[str, ...] = ("-m", "indexer")
+        if fault or settings:
+            program = (str(FAULTY),)
+            environment = {**(environment or {}), "FAULTS": json.dumps(fault), "SETTINGS": json.dumps(settings or {})}
+        known = {name for option in OPTIONS for name in option.variables}
+        variables = {name: text for name, text in os.environ.items() if name not in known}
         variables |= {
             "DB_POSTGRES_URL": database,
             "REDIS_HOST": redis_url,
@@ -53,7 +63,7 @@ class Daemon:
         self.log = folder / f"{consumer}-{time.monotonic_ns()}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*within, sys.executable, "-m", "indexer", "run", *flags],
+                [*within, sys.executable, *program, "run", *flags],
                 env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

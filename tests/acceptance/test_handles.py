@@ -39,12 +39,21 @@ def backlog(database: str) -> int:
     return int(count)
 
 
-def due(database: str) -> None:
-    """As if the time of waiting, or of the lease of a killed process, were over."""
+LEASE_S = 30
+"""For so long a process has what it takes."""
+
+
+def due(database: str, beyond_s: float = 0) -> None:
+    """As if the time of waiting, or of the lease of a killed process, were over: where there is more left of it."""
+    statement = """
+        UPDATE indexer.handle_lookup SET next_at = now() WHERE did IN (
+            SELECT did FROM indexer.handle_lookup WHERE next_at > now() + $1::float8 * interval '1 second'
+            FOR UPDATE SKIP LOCKED
+        )"""
 
     async def run() -> None:
         connection = await asyncpg.connect(database)
-        await connection.execute("UPDATE indexer.handle_lookup SET next_at = now()")
+        await connection.execute(statement, beyond_s)
         await connection.close()
 
     asyncio.run(run())
@@ -143,8 +152,8 @@ def hanging_look_ups_cost_nothing_but_time(
         while backlog(database):
             assert daemon.process.poll() is None, daemon.output
             assert time.monotonic() < limit + 60, daemon.output
-            time.sleep(0.2)
-            due(database)
+            time.sleep(0.5)
+            due(database, LEASE_S)
         assert daemon.stop() == 0, daemon.output
     found = rows(database, 'SELECT did, handle, "indexedAt" FROM actor ORDER BY did')
     assert found == [(did(number), handle_of(did(number)), TIME) for number in range(count)]

@@ -22,17 +22,6 @@ def test_shuffled_case_delivered_twice_to_three(database: str, redis_url: str, t
     equals_reference(database, case)
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("case", "seed"), [("mixed-5k-hostile", 1), pytest.param("backfill-10k", 2, marks=pytest.mark.long)]
-)
-def test_instances_that_are_killed_and_come_back(
-    database: str, redis_url: str, tmp_path: Path, case: str, seed: int
-) -> None:
-    deliver(database, redis_url, tmp_path, case, seed=seed, size=100, kills=2)
-    equals_reference(database, case)
-
-
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", [1, 2])

@@ -317,9 +317,9 @@ async def test_labels_are_taken_over_in_their_group(pool: "Pool", redis: "Redis"
     letters: list[str] = []
 
     class Labels(Recorder):
-        async def commit(self, entries: Sequence[Any], letters_: Sequence[Any]) -> Any:
+        async def write(self, entries: Sequence[Any], letters_: Sequence[Any]) -> Any:
             letters.extend(one[3] for entry in entries for one in entry.event)
-            return await Recorder.commit(self, [], letters_)
+            return await Recorder.write(self, [], letters_)
 
     one = Instance(pool, redis, sink=Labels(), is_label=True)
     async with running(one):
@@ -378,14 +378,14 @@ async def test_zombie_that_wakes_up_does_no_harm(
     asleep, wake_up = asyncio.Event(), asyncio.Event()
     async with writing(database) as sink, writing(database) as other:
         zombie, heir = Instance(pool, redis, "zombie", sink=other.sink), Instance(pool, redis, "heir", sink=sink.sink)
-        commit = other.sink.commit
+        write = other.sink.write
 
         async def slow(*arguments: Any) -> Any:
             asleep.set()
             await wake_up.wait()
-            return await commit(*arguments)
+            return await write(*arguments)
 
-        monkeypatch.setattr(other.sink, "commit", slow)
+        monkeypatch.setattr(other.sink, "write", slow)
         await lease(pool, "zombie", 0)
         reading = asyncio.create_task(zombie.lane.run(zombie.stop, drain=False))
         await asleep.wait()

@@ -399,3 +399,19 @@ async def test_what_is_claimed_during_a_look_back_is_not_forgotten(
     stop.set()
     await task
     assert sink.seen == ["a", "b"]
+
+
+async def test_what_a_predecessor_under_the_same_name_read_meanwhile_is_found(redis: "Redis", metrics: Metrics) -> None:
+    """It was stopped, and did not know yet that its name had gone to this one: `--drain` leaves nothing pending."""
+    await add(redis, "a")
+    sink = Recorder()
+
+    async def read_beside() -> None:
+        sink.before = None
+        await add(redis, "b")
+        await deliver(redis, "one", 1)
+
+    sink.before = read_beside
+    await lane(redis, sink, metrics).run(asyncio.Event(), drain=True)
+    assert sink.seen == ["a", "b"]
+    assert await state(redis) == (0, 0)

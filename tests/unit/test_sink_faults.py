@@ -15,8 +15,23 @@ class RefusalError(Exception):
 
 
 CLASSES: dict[FaultClass, tuple[str, ...]] = {
-    # the server is away, starts, stops, is full, or read-only after a fail-over
-    "outage": ("08000", "08006", "25006", "28000", "3D000", "53100", "53200", "53300", "57P01", "57P02", "57P03"),
+    # the server is away, starts, stops, is full, read-only after a fail-over, or has ended a transaction of a process
+    # that stood still
+    "outage": (
+        "08000",
+        "08006",
+        "25006",
+        "25P03",
+        "25P04",
+        "28000",
+        "3D000",
+        "53100",
+        "53200",
+        "53300",
+        "57P01",
+        "57P02",
+        "57P03",
+    ),
     # a neighbour, or a limit in time
     "contention": ("40001", "40P01", "55P03", "57014"),
     # the values: NUL, bad jsonb, a null, a duplicate, an index entry that is too long

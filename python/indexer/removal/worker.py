@@ -21,6 +21,7 @@ from indexer.removal.jobs import Job, Jobs, LostError
 from indexer.removal.portions import Portions
 from indexer.sink.counts import Aggregates
 from indexer.sink.faults import fault_class, sqlstate_of
+from indexer.supervision import waiting
 
 log = structlog.get_logger()
 
@@ -83,7 +84,8 @@ class RemovalWorker:
         return bool(jobs)
 
     async def _ask(self, job: Job) -> None:
-        hosting = await self._resolver.hosting(job.did)
+        with waiting():
+            hosting = await self._resolver.hosting(job.did)
         self._metrics.account_hosting.labels(hosting.answer).inc()
         match hosting.answer:
             case "gone":

@@ -20,6 +20,7 @@ from indexer.sink.reads import Reads, WidenError
 from indexer.sink.stale import without_stale
 from indexer.sink.statements import Statements
 from indexer.sink.writer import Writer
+from indexer.supervision import waiting, with_pulse
 from indexer.world import World
 
 FOLDED_AT_ONCE = 50
@@ -55,8 +56,11 @@ class Sink(HalvingSink[Event]):
         outcome = await super().write(entries, letters)
         keys = DerivedKeys.of((entry.event for entry in entries), outcome.dropped)
         if self._deriving is not None:
-            await self._deriving
-        outcome.rest = self._deriving = asyncio.create_task(self._derive(keys, outcome))
+            with waiting():
+                await self._deriving
+        outcome.rest = self._deriving = asyncio.create_task(
+            with_pulse(f"derive {self._stream}", self._derive(keys, outcome))
+        )
         return outcome
 
     async def _transaction(
@@ -128,6 +132,7 @@ class Sink(HalvingSink[Event]):
             try:
                 async with self._connection() as connection, rolled_back_on_error(connection):
                     outcome.derived += await derive_again(connection, self._statements, keys, self._aggregates)
+                self.waits_for, self.progress = None, time.monotonic()
                 outcome.seconds["settle"] += time.perf_counter() - started
                 return
             except Exception as error:

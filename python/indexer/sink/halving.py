@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -24,6 +25,9 @@ LONGEST_WAIT_S = 5.0
 """Between two tries while a server is away: short enough to be back at work when it is."""
 LONGEST_CONTENTION_S = 0.3
 """The same where a neighbour is in the way, who needs about as long for a batch."""
+
+_TIMED_OUT = ("55P03", "57014")
+"""Locks that were not had, statements that took too long: not the short quarrels of neighbours."""
 
 Content = TypeVar("Content")
 """What the messages of a stream hold: an event, or labels."""
@@ -79,6 +83,10 @@ class HalvingSink(ABC, Generic[Content]):
         self._statements = statements
         self._stream = stream
         self._max_attempts = max_attempts
+        self.waits_for: str | None = None
+        """What keeps it from writing, and no restart would mend: PostgreSQL is away, or locks are held."""
+        self.progress = time.monotonic()
+        """When it last wrote anything."""
 
     async def commit(self, entries: Sequence[Entry[Content]], letters: Sequence[DeadLetter]) -> Outcome:
         """Write a batch and its dead letters; returns when everything is committed, and nothing is left to be done.
@@ -115,6 +123,7 @@ class HalvingSink(ABC, Generic[Content]):
         while True:
             try:
                 await self._transaction(entries, letters, outcome, careful=tries > 0)
+                self.waits_for, self.progress = None, time.monotonic()
                 return
             except Exception as error:
                 kind = fault_class(error)
@@ -143,6 +152,8 @@ class HalvingSink(ABC, Generic[Content]):
         """Wait before the next try: longer each time, never in step with the neighbours."""
         first, most = (0.005, LONGEST_CONTENTION_S) if kind == "contention" else (0.2, LONGEST_WAIT_S)
         longest = min(first * 2 ** min(tries - 1, 12), most)
+        if kind == "outage" or sqlstate_of(error) in _TIMED_OUT:
+            self.waits_for = f"PostgreSQL ({sqlstate_of(error) or type(error).__name__})"
         if kind == "outage" and tries == 1:
             log.warning("database_away", stream=self._stream, error=error)
         elif kind == "contention" and tries % 20 == 0:
