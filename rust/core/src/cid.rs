@@ -111,9 +111,30 @@ impl Cid {
         self.bytes.get(self.multihash_start..).unwrap_or_default()
     }
 
+    /// The digest alone.
+    pub fn digest(&self) -> &[u8] {
+        let number = |bytes| read_varint(bytes).map_or(&[][..], |(_, rest)| rest);
+        number(number(self.multihash()))
+    }
+
     /// The binary form.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether code and length of the multihash are in their shortest form.
+    pub(crate) fn has_shortest_multihash(&self) -> bool {
+        let multihash = self.multihash();
+        let Ok((_, rest)) = read_varint(multihash) else {
+            return false;
+        };
+        let Ok((size, digest)) = read_varint(rest) else {
+            return false;
+        };
+        let mut shortest = Vec::with_capacity(multihash.len());
+        push_varint(&mut shortest, self.hash_code);
+        push_varint(&mut shortest, size);
+        shortest.len() + digest.len() == multihash.len()
     }
 
     /// Base58btc without a prefix (`Qm...`) for version 0, base32 (`b...`) for version 1.
@@ -126,6 +147,12 @@ impl Cid {
             text
         }
     }
+}
+
+/// Appends the canonical text of the binary form of a CID of version 1.
+pub(crate) fn push_base32(bytes: &[u8], text: &mut String) {
+    text.push('b');
+    base32::encode(bytes, text);
 }
 
 /// The text that the reference stores for a CID given as text. Allocates only where the text changes.

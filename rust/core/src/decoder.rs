@@ -99,7 +99,8 @@ fn shielded<T>(decode: impl FnOnce() -> Result<T, Unusable>) -> Outcome<T> {
     decoded.into()
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
+/// What a panic says.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -6,22 +6,28 @@
 #![forbid(unsafe_code)]
 
 pub mod at_uri;
+pub mod car;
 pub mod cid;
+pub mod dag_cbor;
 mod data_model;
 mod decoder;
 mod envelope;
 mod event;
+pub mod fault;
 mod format_names;
 pub mod formats;
+pub mod frame;
 pub mod graphemes;
 mod json;
 mod label;
 mod lexicon;
 mod members;
+mod mst;
 mod number;
 mod print;
 mod record;
 mod reject;
+pub mod repository;
 mod scan;
 mod string;
 mod text;

@@ -94,7 +94,7 @@ fn print_escaped(escaped: &Escaped<'_>, out: &mut String) {
 }
 
 /// Appends a text with the escapes that JSON needs, in JavaScript's choice of them.
-fn escape(text: &str, out: &mut String) {
+pub(crate) fn escape(text: &str, out: &mut String) {
     let mut start = 0;
     loop {
         let end = plain_end(text.as_bytes(), start);

@@ -13,7 +13,11 @@ const MAX_MICROSECONDS: u64 = (1 << 53) - 1;
 ///
 /// Instants that 53 bits of microseconds cannot hold (after the year 2255) give the largest TID of clock id 0.
 pub fn tid_of_ms(ms: u64) -> [u8; TID_LENGTH] {
-    let mut value = ms.saturating_mul(1000).min(MAX_MICROSECONDS) << 10;
+    tid_text(ms.saturating_mul(1000).min(MAX_MICROSECONDS) << 10)
+}
+
+/// The TID of a value: microseconds since 1970 above the lowest ten bits, which are the clock id.
+pub fn tid_text(mut value: u64) -> [u8; TID_LENGTH] {
     let mut text = [DIGITS[0]; TID_LENGTH];
     for place in text.iter_mut().rev() {
         *place = DIGITS[(value & 31) as usize];
@@ -64,6 +68,14 @@ mod tests {
         assert_eq!(&tid_of_ms(u64::MAX), b"bzzzzzzzzzz22");
         assert_eq!(parse_tid("2222222222222"), Some(0));
         assert_eq!(parse_tid("jzzzzzzzzzzzz"), Some(u64::MAX >> 1 | 1 << 63));
+    }
+
+    #[test]
+    fn texts_and_values_are_one_to_one() {
+        for value in [0, 1, 31, 32, 1_760_954_400_000_000 << 10 | 1023, u64::MAX] {
+            let text = tid_text(value);
+            assert_eq!(parse_tid(std::str::from_utf8(&text).unwrap()), Some(value));
+        }
     }
 
     #[test]

@@ -1,7 +1,15 @@
 //! The module `indexer._native`: batches of bytes in, batches of values out. Its contract is `_native.pyi`.
 
+mod batch;
+mod car;
 mod classes;
 mod copy;
+mod dag_cbor;
+mod dag_cbor_encode;
+mod faults;
+mod frames;
+mod identifiers;
+mod keys;
 mod objects;
 mod values;
 
@@ -13,14 +21,28 @@ use pyo3::prelude::*;
     reason = "PyO3 extracts arguments as owned values"
 )]
 mod _native {
+    use indexer_core::fault::FaultKind;
     use indexer_core::{Arena, COLLECTIONS, Decoder, Ignored, Reason};
     use pyo3::exceptions::{PyTypeError, PyValueError};
     use pyo3::prelude::*;
     use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
+    use crate::batch::bytes_of;
+    #[pymodule_export]
+    use crate::car::{CarReader, CarRecord, Commit};
     #[pymodule_export]
     use crate::classes::{Event, Ignored as PyIgnored, Record, Reject};
     use crate::copy::{self, Column};
+    #[pymodule_export]
+    use crate::dag_cbor::{dag_cbor_to_json, decode_dag_cbor};
+    #[pymodule_export]
+    use crate::dag_cbor_encode::encode_dag_cbor;
+    #[pymodule_export]
+    use crate::faults::PyFault;
+    #[pymodule_export]
+    use crate::frames::{Frame, decode_frames};
+    #[pymodule_export]
+    use crate::identifiers::{AtUri, Cid, Tid};
     use crate::objects::Builder;
 
     #[pymodule_init]
@@ -30,6 +52,8 @@ mod _native {
         module.add("REJECT_REASONS", PyTuple::new(py, reasons)?)?;
         let reasons = Ignored::ALL.map(Ignored::as_str);
         module.add("IGNORED_REASONS", PyTuple::new(py, reasons)?)?;
+        let kinds = FaultKind::ALL.iter().map(|kind| kind.as_str());
+        module.add("FAULT_KINDS", PyTuple::new(py, kinds)?)?;
         module.add("COLLECTIONS", PyTuple::new(py, COLLECTIONS)?)?;
         module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
         module.add("VERSION", env!("CARGO_PKG_VERSION"))
@@ -92,11 +116,6 @@ mod _native {
             results.append(builder.outcome(outcome, Builder::labels)?)?;
         }
         Ok(results)
-    }
-
-    fn bytes_of<'py>(payloads: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let items = payloads.try_iter()?;
-        items.map(|payload| Ok(payload?.cast_into()?)).collect()
     }
 
     #[pyfunction]

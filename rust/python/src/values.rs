@@ -6,22 +6,19 @@ use indexer_core::{Blob, Member, Text, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
+use crate::keys::Keys;
+
 /// Integers above this are not exact as doubles, so they stay floats.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
-/// Places of the key cache; a batch has far fewer different keys.
-const CACHED_KEYS: usize = 256;
-/// Longer keys are rare.
-const MAX_CACHED_LENGTH: usize = 32;
-
-/// Builds values of one batch; the same key is the same `str` object.
+/// Builds values of one batch.
 pub(crate) struct Values<'a, 'py> {
     py: Python<'py>,
-    keys: Vec<Option<(&'a str, Bound<'py, PyString>)>>,
+    keys: Keys<'a, 'py>,
 }
 
 impl<'a, 'py> Values<'a, 'py> {
     pub(crate) fn new(py: Python<'py>) -> Self {
-        let keys = std::iter::repeat_with(|| None).take(CACHED_KEYS).collect();
+        let keys = Keys::new(py);
         Self { py, keys }
     }
 
@@ -70,7 +67,7 @@ impl<'a, 'py> Values<'a, 'py> {
 
     fn single(&mut self, key: &'static str, text: &str) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(self.py);
-        dict.set_item(self.cached(key), PyString::new(self.py, text))?;
+        dict.set_item(self.keys.get(key), PyString::new(self.py, text))?;
         Ok(dict)
     }
 
@@ -82,14 +79,14 @@ impl<'a, 'py> Values<'a, 'py> {
                 mime_type,
                 size,
             } => {
-                dict.set_item(self.cached("$type"), self.cached("blob"))?;
-                dict.set_item(self.cached("ref"), self.single("$link", cid)?)?;
-                dict.set_item(self.cached("mimeType"), self.text(mime_type))?;
-                dict.set_item(self.cached("size"), self.number(size)?)?;
+                dict.set_item(self.keys.get("$type"), self.keys.get("blob"))?;
+                dict.set_item(self.keys.get("ref"), self.single("$link", cid)?)?;
+                dict.set_item(self.keys.get("mimeType"), self.text(mime_type))?;
+                dict.set_item(self.keys.get("size"), self.number(size)?)?;
             }
             Blob::Untyped { cid, mime_type, .. } => {
-                dict.set_item(self.cached("cid"), PyString::new(self.py, cid))?;
-                dict.set_item(self.cached("mimeType"), self.text(mime_type))?;
+                dict.set_item(self.keys.get("cid"), PyString::new(self.py, cid))?;
+                dict.set_item(self.keys.get("mimeType"), self.text(mime_type))?;
             }
         }
         Ok(dict)
@@ -101,28 +98,8 @@ impl<'a, 'py> Values<'a, 'py> {
 
     fn key(&mut self, key: Text<'a>) -> Bound<'py, PyString> {
         match key.cleaned() {
-            Cow::Borrowed(key) => self.cached(key),
+            Cow::Borrowed(key) => self.keys.get(key),
             Cow::Owned(key) => PyString::new(self.py, &key),
-        }
-    }
-
-    fn cached(&mut self, key: &'a str) -> Bound<'py, PyString> {
-        let bytes = key.as_bytes();
-        let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
-            return PyString::new(self.py, key);
-        };
-        if bytes.len() > MAX_CACHED_LENGTH {
-            return PyString::new(self.py, key);
-        }
-        let middle = bytes[bytes.len() / 2];
-        let place = bytes.len() * 7
-            + usize::from(*first) * 31
-            + usize::from(*last) * 17
-            + usize::from(middle) * 5;
-        let slot = &mut self.keys[place % CACHED_KEYS];
-        match slot {
-            Some((known, object)) if *known == key => object.clone(),
-            _ => slot.insert((key, PyString::new(self.py, key))).1.clone(),
         }
     }
 }

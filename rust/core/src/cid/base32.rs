@@ -46,17 +46,26 @@ pub(super) fn decode(text: &[u8]) -> Result<Vec<u8>, CidError> {
 /// Appends the digits of `bytes`.
 pub(super) fn encode(bytes: &[u8], text: &mut String) {
     text.reserve(bytes.len().div_ceil(5) * 8);
-    let mut buffer = 0u32;
-    let mut bits = 0;
-    for byte in bytes {
-        buffer = (buffer << 8 | u32::from(*byte)) & 0xfff;
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            text.push(char::from(DIGITS[(buffer >> bits & 31) as usize]));
-        }
+    let (groups, rest) = bytes.as_chunks::<5>();
+    for group in groups {
+        push_digits(*group, 8, text);
     }
-    if bits > 0 {
-        text.push(char::from(DIGITS[(buffer << (5 - bits) & 31) as usize]));
+    let mut last = [0; 5];
+    for (place, byte) in last.iter_mut().zip(rest) {
+        *place = *byte;
     }
+    push_digits(last, (rest.len() * 8).div_ceil(5), text);
+}
+
+/// Appends the first `count` of the eight digits of 40 bits.
+fn push_digits(group: [u8; 5], count: usize, text: &mut String) {
+    let bits = group
+        .iter()
+        .fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+    let mut digits = [0; 8];
+    for (place, digit) in digits.iter_mut().enumerate() {
+        *digit = DIGITS[(bits >> (35 - 5 * place) & 31) as usize];
+    }
+    let digits = digits.get(..count).unwrap_or_default();
+    text.push_str(std::str::from_utf8(digits).unwrap_or_default());
 }

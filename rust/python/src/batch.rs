@@ -1,0 +1,16 @@
+//! Batches: sequences of bytes in, lists out.
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+/// So many bytes of results are made without the GIL before they become objects: what is held twice stays small.
+pub(crate) const PORTION: usize = 256 << 10;
+
+pub(crate) fn bytes_of<'py>(items: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let items = items.try_iter()?;
+    items.map(|item| Ok(item?.cast_into()?)).collect()
+}
+
+pub(crate) fn slices<'a>(items: &'a [Bound<'_, PyBytes>]) -> Vec<&'a [u8]> {
+    items.iter().map(PyBytesMethods::as_bytes).collect()
+}
