@@ -36,7 +36,7 @@ def checked(result: _T | Fault) -> _T:
     >>> from indexer import codec
     >>> checked(codec.decode_dag_cbor([b"\x18\x18"])[0])
     24
-    >>> checked(codec.decode_dag_cbor([b"\x18\\x17"])[0])
+    >>> checked(codec.decode_dag_cbor([b"\x18\x17"])[0])
     Traceback (most recent call last):
     indexer.codec.errors.CorruptError: a number is not in its shortest form, at byte 0
     """

@@ -84,7 +84,7 @@ kinds! {
     BadCar "bad_car" Corrupt "not a CAR of version 1";
     BadCid "bad_cid" Corrupt "a block whose CID is not of version 1, DAG-CBOR or raw, SHA-256";
     BadHash "bad_hash" Corrupt "a block that does not hash to its CID";
-    MissingBlock "missing_block" Corrupt "a block is not in the file";
+    MissingBlock "missing_block" Truncated "a block is not in the file";
     BadCommit "bad_commit" Corrupt "not a commit of a repository";
     BadTree "bad_tree" Corrupt "not a Merkle search tree";
     TooDeep "too_deep" Limit "nested deeper than allowed";
