@@ -14,6 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # Stamps, so that a second `make` builds nothing.
 INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
+BENCHED := $(VENV)/.benched
 RUST_SOURCES := $(shell find rust -path rust/fuzz -prune -o -type f \
 	\( -name '*.rs' -o -name 'Cargo.toml' -o -path '*/lexicons/*' \) -print)
 
@@ -32,7 +33,7 @@ test: $(BUILT) ## everything that must pass: Rust, unit, integration and accepta
 test-long: $(BUILT) ## the tests that take minutes
 	$(BIN)/python -m pytest -m long
 
-bench: $(BUILT) ## measure; the last lines are the figures
+bench: $(BUILT) $(BENCHED) ## measure; the last lines are the figures
 	cargo bench --workspace
 	$(if $(wildcard benches/test_*.py),$(BIN)/python -m pytest benches --benchmark-enable --benchmark-only)
 
@@ -52,7 +53,7 @@ FUZZ_SECONDS ?= 25
 fuzz: ## search for input that breaks the decoder, FUZZ_SECONDS for each target (needs g++)
 	cd rust/fuzz && target=$$(rustc -vV | sed -n 's/^host: //p') && \
 	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --quiet --release --target $$target && \
-	for name in texts decode; do \
+	for name in texts decode dag_cbor frames car; do \
 		mkdir -p target/corpus/$$name; \
 		./target/$$target/release/$$name -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 \
 			-rss_limit_mb=2048 -artifact_prefix=target/ target/corpus/$$name seeds/$$name; \
@@ -72,6 +73,10 @@ $(VENV)/bin/python:
 
 $(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	touch $@
+
+$(BENCHED): requirements-bench.txt $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --requirement requirements-bench.txt
 	touch $@
 
 $(BUILT): $(INSTALLED) pyproject.toml Cargo.toml Cargo.lock $(RUST_SOURCES)

@@ -106,6 +106,11 @@ def _repeated(count: int) -> bytes:
     return _changed(ops=ops, blocks=build.car([_BODY["commit"]], [large]))
 
 
+def _deletions(count: int) -> bytes:
+    ops = [{"action": "delete", "path": f"a.b.c/{number}", "cid": None} for number in range(count)]
+    return _changed(ops=ops, repo="x" * 8000)
+
+
 _NUL = b"\xa1\x61a\x7a\x00\x10\x00\x00" + bytes(1 << 20)
 
 _FIELDS = ("seq", "repo", "rev", "time", "commit", "ops", "blocks")
@@ -140,6 +145,7 @@ FRAMES = (
     Case("record of a million NULs", _holding(_NUL), "too_big"),
     Case("a million empty byte strings", _holding(b"\xa1\x61a\x9a\x00\x10\x00\x00" + b"\x40" * (1 << 20)), "too_big"),
     Case("one record of 100 kB in 1,000 operations", _repeated(1000), "too_big"),
+    Case("identifier of 8,000 bytes in 1,000 operations", _deletions(1000), "too_big"),
     Case("identifier of 1 MB", _changed(repo="x" * 1_000_000), "too_big"),
     Case("labels that are no list", build.message("#labels", {"seq": 1, "labels": {}}), "bad_frame"),
     Case("label that is no map", build.message("#labels", {"seq": 1, "labels": [1]}), "bad_frame"),
@@ -209,7 +215,7 @@ CARS = (
     Case("prefix that is too short", _tree({"e": [_entry(_LOW[0]), _entry(_LOW[1])], "l": None}), "bad_tree"),
     Case("prefix that is too long", _tree({"e": [_entry(_LOW[0]), _entry(b"x", 8)], "l": None}), "bad_tree"),
     Case("prefix of 2^64 - 1", _tree({"e": [_entry(_LOW[0]), _entry(b"x", (1 << 64) - 1)], "l": None}), "bad_tree"),
-    Case("key in a foreign layer", _tree({"e": [_entry(_LOW[0]), _entry(b"10", 6)], "l": None}), "bad_tree"),
+    Case("key in a foreign layer", _tree({"e": [_entry(_LOW[0]), _entry(b"0", 7)], "l": None}), "bad_tree"),
     Case("child that is too high", _tree({"e": [_entry(_LOW[1])], "l": _LEAF[0]}, _LEAF), "bad_tree"),
     Case("child with greater keys", _tree({"e": [_entry(b"a.b.c/10", right=_LEAF[0])], "l": None}, _LEAF), "bad_tree"),
     Case("one child twice", _tree({"e": [_entry(_HIGH, right=_LEAF[0])], "l": _LEAF[0]}, _LEAF), "bad_tree"),
