@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use crate::batch::{self, PORTION};
 use crate::faults;
 use crate::identifiers::Cid;
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 
 #[pyfunction]
 #[pyo3(signature = (blocks, /, *, max_depth = 1000))]
@@ -199,11 +199,8 @@ impl<'a> Visitor<'a> for Builder<'a, '_> {
     }
 
     fn text(&mut self, text: &'a [u8]) -> Result<(), Error> {
-        let text = match std::str::from_utf8(text) {
-            Ok(text) => PyString::new(self.py, text),
-            Err(_) => PyString::new(self.py, &String::from_utf8_lossy(text)),
-        };
-        self.put(text.into_any())
+        let object = keys::text(self.py, text);
+        self.put(object.into_any())
     }
 
     fn bytes(&mut self, bytes: &'a [u8]) -> Result<(), Error> {
@@ -229,10 +226,7 @@ impl<'a> Visitor<'a> for Builder<'a, '_> {
     }
 
     fn key(&mut self, key: &'a [u8]) -> Result<(), Error> {
-        let object = match std::str::from_utf8(key) {
-            Ok(key) => self.keys.get(key),
-            Err(_) => PyString::new(self.py, &String::from_utf8_lossy(key)),
-        };
+        let object = self.keys.get(key);
         if let Some(Container::Dict(_, next)) = self.open.last_mut() {
             *next = Some(object);
         }

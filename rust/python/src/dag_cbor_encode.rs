@@ -123,18 +123,27 @@ fn integer(value: &Bound<'_, PyAny>) -> PyResult<Integer> {
 
 /// The entries in the order of DAG-CBOR: shorter keys first, then by their bytes.
 fn sorted<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Vec<Entry<'py>>> {
-    let mut entries = Vec::with_capacity(dict.len());
+    let mut entries: Vec<Entry<'py>> = Vec::with_capacity(dict.len());
+    let mut is_sorted = true;
     for (key, value) in dict.iter() {
         let Ok(key) = key.cast_into::<PyString>() else {
             return Err(PyTypeError::new_err("keys must be str"));
         };
-        key.to_str()?;
+        let text = key.to_str()?;
+        // As it is with what was decoded.
+        is_sorted = is_sorted
+            && entries
+                .last()
+                .is_none_or(|(before, _)| order(before) < (text.len(), text));
         entries.push((key, value));
     }
-    entries.sort_by(|left, right| {
-        let (left, right) = (left.0.to_str(), right.0.to_str());
-        let (left, right) = (left.unwrap_or_default(), right.unwrap_or_default());
-        (left.len(), left).cmp(&(right.len(), right))
-    });
+    if !is_sorted {
+        entries.sort_by(|(left, _), (right, _)| order(left).cmp(&order(right)));
+    }
     Ok(entries)
+}
+
+fn order<'a>(key: &'a Bound<'_, PyString>) -> (usize, &'a str) {
+    let text = key.to_str().unwrap_or_default();
+    (text.len(), text)
 }

@@ -10,7 +10,7 @@ const MAX_CACHED_LENGTH: usize = 32;
 
 pub(crate) struct Keys<'a, 'py> {
     py: Python<'py>,
-    places: Vec<Option<(&'a str, Bound<'py, PyString>)>>,
+    places: Vec<Option<(&'a [u8], Bound<'py, PyString>)>>,
 }
 
 impl<'a, 'py> Keys<'a, 'py> {
@@ -19,23 +19,39 @@ impl<'a, 'py> Keys<'a, 'py> {
         Self { py, places }
     }
 
-    pub(crate) fn get(&mut self, key: &'a str) -> Bound<'py, PyString> {
-        let bytes = key.as_bytes();
-        let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
-            return PyString::new(self.py, key);
+    /// The object of a key, which is UTF-8 as a rule.
+    #[inline]
+    pub(crate) fn get(&mut self, key: &'a [u8]) -> Bound<'py, PyString> {
+        let (Some(first), Some(last)) = (key.first(), key.last()) else {
+            return self.object(key);
         };
-        if bytes.len() > MAX_CACHED_LENGTH {
-            return PyString::new(self.py, key);
+        if key.len() > MAX_CACHED_LENGTH {
+            return self.object(key);
         }
-        let middle = bytes[bytes.len() / 2];
-        let place = bytes.len() * 7
+        let middle = key[key.len() / 2];
+        let place = key.len() * 7
             + usize::from(*first) * 31
             + usize::from(*last) * 17
             + usize::from(middle) * 5;
-        let slot = &mut self.places[place % CACHED_KEYS];
-        match slot {
+        match &self.places[place % CACHED_KEYS] {
             Some((known, object)) if *known == key => object.clone(),
-            _ => slot.insert((key, PyString::new(self.py, key))).1.clone(),
+            _ => {
+                let object = self.object(key);
+                self.places[place % CACHED_KEYS] = Some((key, object.clone()));
+                object
+            }
         }
     }
+
+    fn object(&self, key: &[u8]) -> Bound<'py, PyString> {
+        text(self.py, key)
+    }
+}
+
+/// UTF-8 as an object, with U+FFFD for bad sequences.
+#[inline]
+pub(crate) fn text<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
+    // Python validates as well; only what it refuses is read twice.
+    PyString::from_bytes(py, bytes)
+        .unwrap_or_else(|_| PyString::new(py, &String::from_utf8_lossy(bytes)))
 }

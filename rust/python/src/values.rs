@@ -67,7 +67,7 @@ impl<'a, 'py> Values<'a, 'py> {
 
     fn single(&mut self, key: &'static str, text: &str) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(self.py);
-        dict.set_item(self.keys.get(key), PyString::new(self.py, text))?;
+        dict.set_item(self.keys.get(key.as_bytes()), PyString::new(self.py, text))?;
         Ok(dict)
     }
 
@@ -79,14 +79,14 @@ impl<'a, 'py> Values<'a, 'py> {
                 mime_type,
                 size,
             } => {
-                dict.set_item(self.keys.get("$type"), self.keys.get("blob"))?;
-                dict.set_item(self.keys.get("ref"), self.single("$link", cid)?)?;
-                dict.set_item(self.keys.get("mimeType"), self.text(mime_type))?;
-                dict.set_item(self.keys.get("size"), self.number(size)?)?;
+                dict.set_item(self.keys.get(b"$type"), self.keys.get(b"blob"))?;
+                dict.set_item(self.keys.get(b"ref"), self.single("$link", cid)?)?;
+                dict.set_item(self.keys.get(b"mimeType"), self.text(mime_type))?;
+                dict.set_item(self.keys.get(b"size"), self.number(size)?)?;
             }
             Blob::Untyped { cid, mime_type, .. } => {
-                dict.set_item(self.keys.get("cid"), PyString::new(self.py, cid))?;
-                dict.set_item(self.keys.get("mimeType"), self.text(mime_type))?;
+                dict.set_item(self.keys.get(b"cid"), PyString::new(self.py, cid))?;
+                dict.set_item(self.keys.get(b"mimeType"), self.text(mime_type))?;
             }
         }
         Ok(dict)
@@ -98,7 +98,7 @@ impl<'a, 'py> Values<'a, 'py> {
 
     fn key(&mut self, key: Text<'a>) -> Bound<'py, PyString> {
         match key.cleaned() {
-            Cow::Borrowed(key) => self.keys.get(key),
+            Cow::Borrowed(key) => self.keys.get(key.as_bytes()),
             Cow::Owned(key) => PyString::new(self.py, &key),
         }
     }
