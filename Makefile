@@ -18,6 +18,9 @@ BENCHED := $(VENV)/.benched
 RUST_SOURCES := $(shell find rust -path rust/fuzz -prune -o -type f \
 	\( -name '*.rs' -o -name 'Cargo.toml' -o -path '*/lexicons/*' \) -print)
 
+# Each has servers of its own. Most tests wait for processes that they started.
+TEST_PROCESSES ?= 2
+
 .PHONY: help run test test-long bench lint fuzz wheel clean
 
 help: ## print this
@@ -28,7 +31,7 @@ run: $(BUILT) ## build, then index a bundled recording with private servers and 
 
 test: $(BUILT) ## everything that must pass: Rust, unit, integration and acceptance tests on private servers
 	cargo test --quiet --workspace
-	$(BIN)/python -m pytest -m 'not long'
+	$(BIN)/python -m pytest -m 'not long' --numprocesses $(TEST_PROCESSES) --dist worksteal
 
 test-long: $(BUILT) ## the tests that take minutes
 	$(BIN)/python -m pytest -m long
