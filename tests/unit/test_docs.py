@@ -63,3 +63,12 @@ def test_commands_about_dead_letters_are_as_they_are_written() -> None:
     commands = re.findall(r"^indexer (dlq [^#\n]+)", text, re.M)
     verbs = {cli._parser().parse_args(shlex.split(command)).verb for command in commands}
     assert verbs == {"ls", "show", "retry", "drop", "export"}
+
+
+def test_commands_that_move_entries_are_as_they_are_written() -> None:
+    text = (ROOT / "docs/moving.md").read_text(encoding="utf-8")
+    commands = [shlex.split(command) for command in re.findall(r"^indexer ([^#\n]+)", text, re.M)]
+    assert {command[0] for command in commands} == {"takeover", "release"}
+    for command in commands:
+        given = cli._parser().parse_args(command)
+        assert given.consumer in {"one", "indexer-1"}
