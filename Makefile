@@ -21,7 +21,7 @@ RUST_SOURCES := $(shell find rust -path rust/fuzz -prune -o -type f \
 # Each has servers of its own. Most tests wait for processes that they started.
 TEST_PROCESSES ?= 2
 
-.PHONY: help run test test-long bench lint fuzz wheel clean
+.PHONY: help run test test-long mutants bench lint fuzz wheel clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test: $(BUILT) ## everything that must pass: Rust, unit, integration and accepta
 
 test-long: $(BUILT) ## the tests that take minutes
 	$(BIN)/python -m pytest -m long
+
+mutants: $(BUILT) ## plant known bugs one by one, which the tests must notice; takes about half an hour
+	$(BIN)/python -m tests.mutation
 
 bench: $(BUILT) $(BENCHED) ## measure; the last lines are the figures
 	cargo bench --workspace

@@ -1,4 +1,4 @@
-"""Look for a history that does not converge, with whatever `indexer` is on the path: see `mutants.py`.
+"""Look for a history that does not converge, with whatever `indexer` is on the path: see `tests/mutation`.
 
     python -m tests.convergence.search DATABASE HISTORIES
 

@@ -4,12 +4,16 @@ import math
 import random
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
+import asyncpg
 import pytest
 
 from indexer.record_type import Row, Table, Version
 from indexer.records import RECORDS
 from indexer.records.like import RECORD as LIKE_RECORD
+from indexer.sink import halving
+from indexer.sink.commit import Sink
 from indexer.sink.halving import HaltedError
 from indexer.world import World
 from tests.integration.writing import writing, wrong_counters
@@ -163,4 +167,34 @@ async def test_want_of_memory_halts(database: str, monkeypatch: pytest.MonkeyPat
     async with writing(database) as sink:
         with pytest.raises(HaltedError):
             await sink.feed([good(1)])
+        assert not await sink.fetch("SELECT * FROM indexer.dead_letter")
+
+
+async def test_error_that_quotes_a_nul_becomes_a_dead_letter_all_the_same(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> Iterable[tuple[Table, Row]]:
+        raise ValueError("a\0b")
+
+    monkeypatch.setitem(RECORDS, LIKE_RECORD.collection, replace(LIKE_RECORD, rows=stumble))
+    async with writing(database) as sink:
+        await sink.feed([good(1)])
+        assert await sink.value("SELECT detail FROM indexer.dead_letter") == "ValueError: ab"
+
+
+async def test_outage_is_no_attempt(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes, nothing is halved, and nothing becomes a dead letter."""
+    monkeypatch.setattr(halving, "LONGEST_WAIT_S", 0.001)
+    once, away = Sink._once, iter(range(10 * ATTEMPTS))
+
+    async def starting_up(self: Sink, *arguments: Any, **options: Any) -> Any:
+        if next(away, None) is not None:
+            raise asyncpg.CannotConnectNowError("the database system is starting up")
+        return await once(self, *arguments, **options)
+
+    monkeypatch.setattr(Sink, "_once", starting_up)
+    async with writing(database) as sink:
+        (outcome,) = await sink.feed([good(0), good(1)])
+        assert outcome.retries == {"outage": 10 * ATTEMPTS}
+        assert (outcome.indexed, outcome.dead, outcome.transactions) == (2, [], 1)
         assert not await sink.fetch("SELECT * FROM indexer.dead_letter")

@@ -168,6 +168,21 @@ async def test_nothing_is_acknowledged_before_the_commit(redis: "Redis", metrics
     assert sample(metrics, "indexer_messages_total", outcome="indexed") == 2
 
 
+async def test_dead_letters_are_kept_before_their_acknowledgement(
+    redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await redis.xadd(STREAM, {b"event": b"{poison"})
+    sink, settle, kept = Recorder(), Source.settle, list[list[str]]()
+
+    async def watched(self: Source, ids: Sequence[bytes]) -> int:
+        kept.append(sink.letters.copy())
+        return await settle(self, ids)
+
+    monkeypatch.setattr(Source, "settle", watched)
+    await lane(redis, sink, metrics).run(asyncio.Event(), drain=True)
+    assert kept == [["not_json"]]
+
+
 async def test_next_batch_is_written_while_the_rest_of_the_one_before_is_done(redis: "Redis", metrics: Metrics) -> None:
     """And nothing is acknowledged before its rest is done."""
     await add(redis, "a", "b", "c")

@@ -1,36 +1,6 @@
-"""Bugs planted on purpose: each must make the state machine fail, or it would not notice the same bug made by accident.
+"""Bugs that only a certain order of messages shows: random histories of the state machine must notice them."""
 
-    python -m tests.convergence.mutants [NAME ...]
-
-plants them one by one in a copy of the package, tells how many histories it took to notice each, and ends with 1 when
-one was not noticed.
-"""
-
-import asyncio
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-
-import indexer
-
-HISTORIES = 400
-"""As many may go by before a bug counts as not noticed."""
-PACKAGE = Path(indexer.__file__).parent
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One text of one file replaced by another."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-
+from tests.mutation.mutant import Mutant
 
 MUTANTS = (
     Mutant(
@@ -196,56 +166,3 @@ MUTANTS = (
         "    if record_type.arrive is not None:",
     ),
 )
-
-
-def planted(mutant: Mutant | None, folder: Path) -> None:
-    """A copy of the package in `folder`, with one bug more. ValueError where the text to replace is not there once."""
-    copy = folder / "indexer"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    if mutant is not None:
-        text = (copy / mutant.file).read_text(encoding="utf-8")
-        if text.count(mutant.old) != 1:
-            raise ValueError(f"{mutant.name}: {mutant.file} has the text {text.count(mutant.old)} times")
-        (copy / mutant.file).write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-
-
-def noticed(mutant: Mutant | None, database: str) -> tuple[int, str] | None:
-    """How many histories it took to fail, and how the first failure begins; None where none failed."""
-    with tempfile.TemporaryDirectory() as folder:
-        planted(mutant, Path(folder))
-        command = [sys.executable, "-m", "tests.convergence.search", database, str(HISTORIES)]
-        done = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": folder}, capture_output=True, text=True, timeout=3600, check=False
-        )
-    if done.returncode == 0:
-        return None
-    number, _, failure = done.stdout.partition("\n")
-    if done.returncode != 1 or not number.isdigit():
-        raise RuntimeError(f"the search itself failed: {done.stdout}{done.stderr}")
-    return int(number), " ".join(failure.split("\n")[:2])[:150]
-
-
-def main(names: list[str]) -> int:
-    """Print the table; 1 where a bug was not noticed."""
-    from indexer import embedded
-    from indexer.schema import create
-
-    unnoticed = 0
-    with embedded.postgres({"fsync": "off"}) as server:
-        database = server.create_database("mutants")
-        asyncio.run(create.create(database, "public"))
-        sound = noticed(None, database)
-        sys.stdout.write(f"| planted bug | noticed after | as |\n|---|---|---|\n| none | {sound or 'never'} | |\n")
-        for mutant in MUTANTS:
-            if names and not any(name in mutant.name for name in names):
-                continue
-            found = noticed(mutant, database)
-            unnoticed += found is None
-            after, how = found or ("**not noticed**", "")
-            sys.stdout.write(f"| {mutant.name} | {after} | `{how}` |\n")
-            sys.stdout.flush()
-    return int(sound is not None or unnoticed > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

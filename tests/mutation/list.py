@@ -1,0 +1,12 @@
+"""All planted bugs."""
+
+from tests.mutation import accounts, answers, deliveries, histories, neighbours
+from tests.mutation.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    *deliveries.MUTANTS,
+    *answers.MUTANTS,
+    *neighbours.MUTANTS,
+    *accounts.MUTANTS,
+    *histories.MUTANTS,
+)
