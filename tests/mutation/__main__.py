@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -124,10 +125,8 @@ class Gate:
 
 def _end(process: "subprocess.Popen[str]") -> None:
     """The whole session: a bug may keep daemons alive."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def chosen(names: Sequence[str]) -> list[Mutant]:

@@ -141,8 +141,7 @@ MUTANTS = (
         "the negation of a label deletes its row",
         "sink/labels.py",
         "            await insert_dead_letters(",
-        '            await connection.execute("DELETE FROM label WHERE neg")\n'
-        "            await insert_dead_letters(",
+        '            await connection.execute("DELETE FROM label WHERE neg")\n            await insert_dead_letters(',
         (_LABELS + "negation_is_a_row_and_nothing_is_deleted",),
     ),
 )
