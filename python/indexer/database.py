@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from indexer.supervision import waiting
+from indexer.supervision import relying, waiting
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -136,7 +136,7 @@ class Turns:
             place = asyncio.get_running_loop().create_future()
             heapq.heappush(self._waiting, (rank, next(self._order), place))
             try:
-                with waiting():
+                with relying():
                     await place
             except asyncio.CancelledError:
                 if place.done() and not place.cancelled():

@@ -23,7 +23,7 @@ from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Content, Entry, HaltedError, HalvingSink, Outcome
 from indexer.sink.labels import Label
 from indexer.source import BLOCK_MS, Message, Source
-from indexer.supervision import waiting, with_pulse
+from indexer.supervision import relying, waiting, with_pulse
 
 log = structlog.get_logger()
 
@@ -139,7 +139,7 @@ class Lane(Generic[Content]):
 
         try:
             while True:
-                with waiting():
+                with relying():
                     batch = await batches.get()
                 if batch is None:
                     break
@@ -168,8 +168,9 @@ class Lane(Generic[Content]):
             return  # nothing to drain, and a full Redis would refuse to make the group
         await self._patiently(self.source.ensure_group)
         async for messages in self._messages(stop, drain=drain):
-            with waiting():  # for the writer, then for a thread
+            with relying():
                 await self._room.acquire()
+            with waiting():
                 self._in_hand.update(message.id for message in messages)
                 clock_ms = time.time_ns() // 1_000_000
                 decoded = await asyncio.to_thread(self._decode, messages, self.source.stream, clock_ms)
@@ -221,12 +222,12 @@ class Lane(Generic[Content]):
 
     async def _batch_before(self) -> None:
         if self._settling is not None:
-            with waiting():
+            with relying():
                 await self._settling
 
     async def _settle(self, batch: Decoded[Content], outcome: Outcome) -> None:
         if outcome.rest is not None:
-            with waiting():
+            with relying():
                 await outcome.rest
         started = time.perf_counter()
         acknowledged = await self._patiently(lambda: self.source.settle(batch.ids))

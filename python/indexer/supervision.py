@@ -1,8 +1,9 @@
 """No task of the daemon dies or stands still unnoticed: half alive is worse than dead.
 
 Each task has a pulse. It beats when the task gets a connection to a server or gives one back, and where a loop says
-`beat()`. A task without a pulse is at fault unless it waits for somebody, and drivers limit how long that takes. Times
-are counted in ticks of the event loop: a process that is stopped, or gets no processor, counts none.
+`beat()`. A task without a pulse is at fault unless it waits: for a server, which drivers limit, or for another task,
+which has a pulse of its own. Times are counted in ticks of the event loop: a process that is stopped, or gets no
+processor, counts none.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ TICK_S = 0.5
 STILL_S = 7.0
 """Without a pulse, waiting for nobody: more than any task sleeps (5 s)."""
 WAITED_S = 300.0
-"""The same while waiting: more than any driver lets a server take."""
+"""The same while waiting for a server: more than any driver lets it take."""
 BLOCKED_S = 7.0
 """Of processor time in which the event loop did not come round: one batch takes it for a tenth of a second."""
 LAST_S = 2.0
@@ -42,12 +43,14 @@ class Pulse:
         self.name = name
         self.all = all_pulses
         self.waits = 0
-        """For how many it waits."""
+        """For how many servers it waits."""
+        self.relies = 0
+        """On how many other tasks."""
         self.still_s = 0.0
 
     @property
     def is_still(self) -> bool:
-        return self.still_s >= (WAITED_S if self.waits else STILL_S)
+        return not self.relies and self.still_s >= (WAITED_S if self.waits else STILL_S)
 
 
 _current: ContextVar[Pulse | None] = ContextVar("pulse", default=None)
@@ -60,7 +63,7 @@ def beat() -> None:
 
 
 def begin_to_wait() -> Pulse | None:
-    """The current task waits for a server, or for another task; to be given to `end_of_wait`."""
+    """The current task waits for a server; to be given to `end_of_wait`."""
     if (pulse := _current.get()) is not None:
         pulse.waits += 1
         pulse.still_s = 0.0
@@ -76,12 +79,26 @@ def end_of_wait(pulse: Pulse | None) -> None:
 
 @contextlib.contextmanager
 def waiting() -> Iterator[None]:
-    """Wait within the block."""
+    """Wait for a server, or for a thread, within the block."""
     pulse = begin_to_wait()
     try:
         yield
     finally:
         end_of_wait(pulse)
+
+
+@contextlib.contextmanager
+def relying() -> Iterator[None]:
+    """Wait within the block for other tasks, for as long as they take: an idle stream gives no batch for days."""
+    if (pulse := _current.get()) is None:
+        yield
+        return
+    pulse.relies += 1
+    try:
+        yield
+    finally:
+        pulse.relies -= 1
+        pulse.still_s = 0.0
 
 
 async def with_pulse(name: str, work: Coroutine[Any, Any, T], all_pulses: set[Pulse] | None = None) -> T:

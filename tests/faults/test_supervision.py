@@ -12,7 +12,7 @@ import pytest
 from indexer import service, supervision
 from indexer.errors import ExitCode, IndexerError
 from indexer.pipeline import Lane
-from indexer.supervision import Supervisor, beat, waiting, with_pulse
+from indexer.supervision import Supervisor, beat, relying, waiting, with_pulse
 from tests.acceptance.daemon import Daemon, feed, left_over, running
 from tests.messages import A, create, post, post_uri
 
@@ -124,6 +124,18 @@ def test_lane_without_progress_is_not_alive(database: str, redis_url: str, tmp_p
         assert daemon.get("/readyz")[0] == 503
 
 
+def test_streams_that_are_silent_for_long_are_no_fault(database: str, redis_url: str, tmp_path: Path) -> None:
+    """Longer than any task may wait for a server, with every task there is."""
+    settings = {"indexer.supervision:WAITED_S": 3, "indexer.supervision:STILL_S": 6}
+    with running(database, redis_url, tmp_path, environment=WITH_ALL_TASKS, settings=settings) as daemon:
+        daemon.started()
+        time.sleep(9)
+        assert daemon.process.poll() is None, daemon.output
+        feed(redis_url, "firehose_live", [create(post_uri(A, "p"), post())])
+        daemon.until(lambda: left_over(redis_url, "firehose_live") == (0, 0))
+        assert daemon.stop() == 0
+
+
 class AnyLane:
     """What `_health` looks at."""
 
@@ -200,13 +212,24 @@ async def test_task_that_does_not_is_at_fault_and_so_is_one_that_it_started(monk
     assert await supervised(monkeypatch, was_waiting) == "the task `it` stands still"
 
 
-async def test_who_waits_for_ever_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_waits_for_a_server_for_ever_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     async def waits() -> None:
         with waiting():
             await sleeping()
 
     monkeypatch.setattr(supervision, "WAITED_S", 0.2)
     assert await supervised(monkeypatch, waits) == "the task `it` stands still"
+
+
+async def test_who_waits_for_another_task_may_do_so_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the writer of a lane whose stream is silent for days; the reader has a pulse."""
+
+    async def waits() -> None:
+        with relying():
+            await sleeping()
+
+    monkeypatch.setattr(supervision, "WAITED_S", 0.2)
+    assert await supervised(monkeypatch, waits) == "alive"
 
 
 async def test_blocked_loop_is_not_held_against_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:

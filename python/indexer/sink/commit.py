@@ -20,7 +20,7 @@ from indexer.sink.reads import Reads, WidenError
 from indexer.sink.stale import without_stale
 from indexer.sink.statements import Statements
 from indexer.sink.writer import Writer
-from indexer.supervision import waiting, with_pulse
+from indexer.supervision import relying, with_pulse
 from indexer.world import World
 
 FOLDED_AT_ONCE = 50
@@ -56,7 +56,7 @@ class Sink(HalvingSink[Event]):
         outcome = await super().write(entries, letters)
         keys = DerivedKeys.of((entry.event for entry in entries), outcome.dropped)
         if self._deriving is not None:
-            with waiting():
+            with relying():
                 await self._deriving
         outcome.rest = self._deriving = asyncio.create_task(
             with_pulse(f"derive {self._stream}", self._derive(keys, outcome))
