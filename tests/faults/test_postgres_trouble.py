@@ -59,7 +59,7 @@ def waits_alive(daemon: Daemon, sqlstate: str) -> None:
     assert daemon.get("/livez")[0] == 200
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGQUIT])
 def test_restart(
     server: embedded.Postgres, own_database: str, redis_url: str, tmp_path: Path, how: signal.Signals
 ) -> None:
@@ -161,7 +161,8 @@ def test_slow_connection_in_slices(own_database: str, redis_url: str, tmp_path: 
     assert not daemon.lines("database_away"), "slow is not away"
 
 
-@pytest.mark.parametrize("seconds", [1, pytest.param(None, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [1, None])
 @pytest.mark.timeout(240)
 def test_half_open_connections(own_database: str, redis_url: str, tmp_path: Path, seconds: int | None) -> None:
     """Nothing comes any more and nobody says so; None: for as long as the daemon really waits."""

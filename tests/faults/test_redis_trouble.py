@@ -155,7 +155,8 @@ def test_connections_that_break(database: str, redis_url: str, tmp_path: Path) -
         nothing_is_lost(daemon, database, redis_url)
 
 
-@pytest.mark.parametrize("seconds", [2, pytest.param(None, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [2, None])
 @pytest.mark.timeout(120)
 def test_half_open_connections(database: str, redis_url: str, tmp_path: Path, seconds: float | None) -> None:
     """Nothing comes any more and nobody says so; None: for as long as the daemon really waits."""

@@ -34,22 +34,16 @@ def stopped_in_a_transaction(daemon: Daemon, database: str) -> None:
         time.sleep(0.01)
 
 
-def lease_length(settings: dict[str, Any]) -> float:
-    return float(settings.get("indexer.lease:LENGTH_S", lease.LENGTH_S))
-
-
-@LONGER_THAN_LEASE
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_another_works_meanwhile_and_both_go_on(
-    database: str, other_database: str, redis_url: str, tmp_path: Path, settings: dict[str, Any]
+    database: str, other_database: str, redis_url: str, tmp_path: Path
 ) -> None:
-    messages = traffic(600, accounts=200)
+    messages = traffic(500, accounts=200)
     index_alone(other_database, redis_url, tmp_path, messages)
     with ExitStack() as stack:
         one, two = (
-            stack.enter_context(
-                running(database, redis_url, tmp_path, consumer=name, environment=SIZE, settings=settings)
-            )
+            stack.enter_context(running(database, redis_url, tmp_path, consumer=name, environment=SIZE))
             for name in ("one", "two")
         )
         one.started()
@@ -58,7 +52,7 @@ def test_another_works_meanwhile_and_both_go_on(
         two.until(lambda: left_over(redis_url, STREAM)[0] < len(messages) - 50)
         stopped_in_a_transaction(one, database)
         stopped_at = time.monotonic()
-        two.until(lambda: time.monotonic() - stopped_at > 1.2 * lease_length(settings))
+        two.until(lambda: time.monotonic() - stopped_at > 1.2 * lease.LENGTH_S)
         one.process.send_signal(signal.SIGCONT)
         two.until(lambda: left_over(redis_url, STREAM) == (0, 0))
         assert one.stop() == 0, one.output
@@ -72,7 +66,7 @@ def test_another_took_its_name_and_it_leaves(
     database: str, other_database: str, redis_url: str, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     """Both had the same messages in hand, the first still holds its locks, and it reads on until it notices."""
-    messages = traffic(600, accounts=200)
+    messages = traffic(500, accounts=200)
     index_alone(other_database, redis_url, tmp_path, messages)
     with ExitStack() as stack:
 
@@ -98,7 +92,7 @@ def test_server_that_ended_its_transaction_meanwhile_is_no_fault(
     database: str, other_database: str, redis_url: str, tmp_path: Path
 ) -> None:
     """idle_in_transaction_session_timeout (25P03): the batch is done again."""
-    messages = traffic(600, accounts=100)
+    messages = traffic(400, accounts=100)
     index_alone(other_database, redis_url, tmp_path, messages)
     name = database.partition("?")[0].rpartition("/")[2]
     asyncio.run(query(database, f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '300ms'"))
@@ -107,7 +101,7 @@ def test_server_that_ended_its_transaction_meanwhile_is_no_fault(
         feed(redis_url, STREAM, messages)
         daemon.until(lambda: left_over(redis_url, STREAM)[0] < len(messages) - 50)
         stopped_in_a_transaction(daemon, database)
-        daemon_until_gone(database)
+        until_gone(database)
         daemon.process.send_signal(signal.SIGCONT)
         daemon.until(lambda: left_over(redis_url, STREAM) == (0, 0))
         assert daemon.stop() == 0, daemon.output
@@ -115,7 +109,7 @@ def test_server_that_ended_its_transaction_meanwhile_is_no_fault(
     equals(database, other_database, messages, in_stream_order=True)
 
 
-def daemon_until_gone(database: str) -> None:
+def until_gone(database: str) -> None:
     """Return when the server has ended the transaction."""
     while asyncio.run(query(database, OPEN)):
         time.sleep(0.05)

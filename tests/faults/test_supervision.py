@@ -20,6 +20,7 @@ TASKS = {
     "lane": "indexer.pipeline:Lane.run",
     "reader": "indexer.pipeline:Lane._read",
     "lease": "indexer.lease:Lease.keep",
+    "adoption": "indexer.adoption:Adopter.run",
     "samples": "indexer.service:_samples",
     "recount": "indexer.sink.recount:Recounter.run",
     "handles": "indexer.handle_worker:HandleWorker.run",
@@ -90,15 +91,25 @@ def test_task_that_returns_unasked_ends_the_process(database: str, redis_url: st
         assert "has ended" in daemon.output
 
 
-def test_batch_that_stands_still_ends_the_process_and_loses_nothing(
-    database: str, redis_url: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("point", "action", "task"),
+    [
+        ("indexer.pipeline:Lane._batch", "deaf", "lane firehose_live"),
+        ("indexer.pipeline:Lane._settle", "raise", "lane firehose_live"),
+        pytest.param("indexer.pipeline:Lane._settle", "hang", "settle firehose_live", marks=pytest.mark.long),
+        pytest.param("indexer.sink.commit:Sink._derive", "raise", "lane firehose_live", marks=pytest.mark.long),
+        pytest.param("indexer.sink.commit:Sink._derive", "hang", "derive firehose_live", marks=pytest.mark.long),
+    ],
+)
+def test_batch_that_does_not_come_to_its_end_ends_the_process_and_loses_nothing(
+    database: str, redis_url: str, tmp_path: Path, point: str, action: str, task: str
 ) -> None:
+    """Also where the stream is silent after it."""
     feed(redis_url, "firehose_live", [create(post_uri(A, "p"), post())])
     quick = {"indexer.supervision:STILL_S": 2, "indexer.service:SAMPLE_S": 0.5, "indexer.lease:RENEWAL_S": 0.5}
-    fault = ["indexer.pipeline:Lane._batch", "deaf"]
-    with running(database, redis_url, tmp_path, fault=fault, settings=quick) as daemon:
+    with running(database, redis_url, tmp_path, fault=[point, action], settings=quick) as daemon:
         assert daemon.wait() == INTERNAL
-    assert "lane firehose_live" in daemon.lines("task_failed")[0]["task"]
+    assert task in daemon.lines("task_failed")[0]["task"]
     assert left_over(redis_url, "firehose_live") == (1, 1)
 
 
