@@ -63,6 +63,7 @@ _ITEMS = {
     "link in a text": ("d82a6100", "bad_link"),
     "link without its zero byte": ("d82a45015500 0100".replace(" ", ""), "bad_link"),
     "link to nothing": ("d82a4100", "bad_link"),
+    "link of version 0 with a short hash": ("d82a4400120100", "bad_link"),
     "link with more behind it": ("d82a4600015500 0000".replace(" ", ""), "bad_link"),
     "key that is a number": ("a10000", "bad_key"),
     "key that is bytes": ("a1416100", "bad_key"),

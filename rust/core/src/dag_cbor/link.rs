@@ -2,6 +2,9 @@
 
 use crate::cid::{self, Cid};
 
+/// Function, length and digest.
+const V0_LENGTH: usize = 34;
+
 /// A CID that is known to be one, in its shortest form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Link<'a> {
@@ -21,11 +24,13 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Any CID whose numbers are in their shortest form.
+    /// Any CID whose numbers are in their shortest form; of version 0 it must be a SHA-256, as that version has it.
     pub fn strict(bytes: &'a [u8]) -> Option<Self> {
         Self::usual(bytes).or_else(|| {
             let cid = Cid::from_bytes(bytes).ok()?;
-            (cid.bytes() == bytes && cid.has_shortest_multihash()).then_some(Self { bytes })
+            let is_whole = cid.version() == 1 || bytes.len() == V0_LENGTH;
+            (is_whole && cid.bytes() == bytes && cid.has_shortest_multihash())
+                .then_some(Self { bytes })
         })
     }
 

@@ -160,6 +160,10 @@ fn what_has_another_form_is_refused_where_it_is() {
 fn links_in_a_longer_form_are_refused() {
     // Version, codec, hash function and length of the digest; the identity hash of no bytes.
     assert!(json(&bytes("d82a 45 00 01 55 00 00")).is_ok());
+    // Of version 0: a digest of 1 byte, and one of 32.
+    assert_eq!(fault("d82a 44 00 12 01 00").0, FaultKind::BadLink);
+    let whole = format!("d82a 5823 00 12 20 {}", "00".repeat(32));
+    assert!(json(&bytes(&whole)).is_ok());
     for longer in [
         "d82a 46 00 8100 55 00 00",
         "d82a 46 00 01 d500 00 00",
