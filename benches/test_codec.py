@@ -1,7 +1,7 @@
 """The codec beside what people use today, on the same frames and records in the same run.
 
-Time is that of the processor: others may use the machine. Who makes objects pays two or three times as much in a process
-that holds as many as this one (libipld: 60 µs a frame here, 22 in a fresh interpreter); who makes few does not.
+Time is that of the processor: others may use the machine. Who makes objects pays two or three times as much in a
+process that holds as many as this one (libipld: 60 µs a frame here, 22 in a fresh interpreter); who makes few does not.
 
 Before anything is measured, all must agree. tests/codec/test_peers.py says where they do not: on data nobody sends.
 """
