@@ -245,6 +245,19 @@ async def test_batch_after_a_failed_one_is_not_begun(redis: "Redis", metrics: Me
     assert sink.batches == [["k0"]]
 
 
+async def test_too_many_dead_letters_halt_the_lane_and_their_batch_is_kept(
+    redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.refusals.FEWEST_MESSAGES", 3)
+    for _ in range(4):
+        await redis.xadd(STREAM, {b"event": b"{poison"})
+    source = Source(redis, STREAM, GROUP, "one", 2)
+    broken = Lane(source, cast(Sink, Recorder()), LaneMetrics(metrics, STREAM), decode, dead_letter_limit=5.0)
+    await broken.run(asyncio.Event(), drain=True)
+    assert "4 of the last 4 messages became dead letters" in (broken.halted or "")
+    assert (await state(redis))[0] == 2
+
+
 async def test_halted_lane_leaves_no_reader_behind(redis: "Redis", metrics: Metrics) -> None:
     await add(redis, *(f"k{n}" for n in range(5)))
 
@@ -389,9 +402,35 @@ async def test_what_is_given_to_the_consumer_while_it_runs_is_read_when_it_is_to
     assert await state(redis) == (0, 0)
 
 
+async def test_what_is_in_hand_is_not_read_again_by_a_look_back(redis: "Redis", metrics: Metrics) -> None:
+    await add(redis, "a")
+    sink, inside, go_on = Recorder(), asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        inside.set()
+        await go_on.wait()
+
+    sink.before = hold
+    running = lane(redis, sink, metrics)
+    task = asyncio.create_task(running.run(asyncio.Event(), drain=True))
+    await inside.wait()
+    running.look_back = True
+    while running.look_back:
+        await asyncio.sleep(0.01)
+    await add(redis, "b")  # read after the look
+    while (await state(redis))[1] < 2:
+        await asyncio.sleep(0.01)
+    go_on.set()
+    await task
+    assert sink.seen == ["a", "b"]
+    assert await state(redis) == (0, 0)
+
+
+@pytest.mark.timeout(20)
 async def test_what_is_claimed_during_a_look_back_is_not_forgotten(
     redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("indexer.pipeline.LOOK_AGAIN_S", float("inf"))
     await add(redis, "a", "b")
     await deliver(redis, "one", 1)
     await deliver(redis, "two", 1)

@@ -63,15 +63,15 @@ class Gate:
         self._database = database
 
     def tests(self, mutant: Mutant | None, tests: Sequence[str]) -> str | None:
-        """The first of the tests that failed, None where all passed."""
+        """Which of the tests failed, with a bug the first; None where all passed."""
         options = ["-q", "--tb=line", "-rfE", "-p", "no:cacheprovider", f"--timeout={TEST_S}"]
         code, output = self._run(mutant, ["pytest", *options, *(["-x"] if mutant else []), *tests])
         if code == PASSED:
             return None
-        failed = re.search(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", output, re.M)
-        if code != FAILED or failed is None:
+        failed = re.findall(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", output, re.M)
+        if code != FAILED or not failed:
             raise BrokenError(output)
-        return failed[1]
+        return ", ".join(failed)
 
     def histories(self, mutant: Mutant | None) -> str | None:
         """After how many histories the first failed, None where none did."""
@@ -141,7 +141,7 @@ def check(gate: Gate, mutants: Iterable[Mutant]) -> None:
     if found is None and any(not mutant.tests for mutant in mutants):
         found = gate.histories(None)
     if found is not None:
-        raise BrokenError(f"fails with nothing planted: {found}")
+        raise BrokenError(f"with nothing planted there fails: {found}")
 
 
 def main(names: Sequence[str], say: Callable[[str], object] = sys.stdout.write) -> int:

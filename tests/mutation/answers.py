@@ -71,7 +71,7 @@ MUTANTS = (
         "pipeline.py",
         "        self._refusals.count(len(batch.ids), batch.tally.dead + [letter.reason for letter in outcome.dead])\n",
         "",
-        ("tests/acceptance/test_dead_letters.py::test_lane_halts_where_postgresql_refuses_more_than_the_limit",),
+        ("tests/integration/test_source_lane.py::test_too_many_dead_letters_halt_the_lane_and_their_batch_is_kept",),
     ),
     Mutant(
         "what strangers can write halts at the limit",

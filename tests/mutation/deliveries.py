@@ -100,7 +100,7 @@ MUTANTS = (
         "pipeline.py",
         "if message.id not in known]:",
         "if True]:",
-        (_LANE + "acknowledgement_that_fails_is_tried_again_and_nothing_comes_twice",),
+        (_LANE + "what_is_in_hand_is_not_read_again_by_a_look_back",),
     ),
     Mutant(
         "a claim during a look at the pending entries is forgotten",
