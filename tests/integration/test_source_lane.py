@@ -462,8 +462,10 @@ async def test_what_a_predecessor_under_the_same_name_read_meanwhile_is_found(re
 
     async def read_beside() -> None:
         sink.before = None
-        await add(redis, "b")
-        await deliver(redis, "one", 1)
+        async with redis.pipeline(transaction=True) as pipeline:  # or the lane, which waits for news, would get it
+            pipeline.xadd(STREAM, {b"event": create(post_uri(A, "b"), post())})
+            pipeline.xreadgroup(GROUP, "one", {STREAM: ">"})
+            await pipeline.execute()
 
     sink.before = read_beside
     await lane(redis, sink, metrics).run(asyncio.Event(), drain=True)

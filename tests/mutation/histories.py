@@ -8,78 +8,95 @@ MUTANTS = (
         "sink/derive.py",
         "    if not keys:\n        return 0\n",
         "    return 0\n",
+        ("tests/integration/test_sink_derived.py::test_derivation_that_a_crash_left_out_is_made_up_by_the_redelivery",),
     ),
     Mutant(
         "the second run derives only from rows of the batch's own posts, not from late parents",
         "sink/derive.py",
         "            if arrives:\n                keys.parents.add(uri)\n",
         "",
+        ("tests/integration/test_sink_concurrency.py::test_parent_that_is_committed_between_two_looks_at_it",),
     ),
     Mutant(
         "the second run does not look for quotes that outlived their post",
         "sink/derive.py",
         '    if "quote" in found:',
         '    if "quote" in ():',
+        ("tests/integration/test_sink_derived.py::test_div_18_deletion_and_renewal_that_miss_each_other",),
     ),
     Mutant(
         "the second run does not look at gates",
         "sink/derive.py",
         '    if "gate" in found:',
         '    if "gate" in ():',
+        ("tests/integration/test_sink_derived.py::test_derivation_that_a_crash_left_out_is_made_up_by_the_redelivery",),
     ),
     Mutant(
         "a deletion does not obey the rev rule",
         "fold.py",
         '        elif stored.rev < rev or (stored.rev == rev and stored.cid != ""):',
         "        elif stored.rev != rev or True:",
+        ("tests/unit/test_fold_revs.py::test_delete_obeys_the_rev_rule",),
     ),
     Mutant(
         "a deletion with the rev of the record is stale (< instead of <=)",
         "fold.py",
         '        elif stored.rev < rev or (stored.rev == rev and stored.cid != ""):',
         "        elif stored.rev < rev:",
+        ("tests/unit/test_fold_revs.py::test_div_17_of_writes_with_one_rev_the_delete_wins",),
     ),
     Mutant(
         "a write with the rev of the record is stale (< instead of <=)",
         "fold.py",
         "    if stored.rev > rev:\n",
         "    if stored.rev >= rev:\n",
+        ("tests/unit/test_fold_revs.py::test_redelivered_create_changes_nothing_but_the_time_which_never_goes_back",),
     ),
     Mutant(
         "of two writes with one rev the last to come wins",
         "fold.py",
         '    if stored.rev == rev and (stored.cid == "" or stored.cid > cid):',
         '    if stored.rev == rev and stored.cid == "":',
+        ("tests/unit/test_fold_revs.py::test_div_17_of_two_writes_with_one_rev_the_greater_cid_wins",),
     ),
     Mutant(
         "a deletion of a record that was not seen leaves no tombstone",
         "fold.py",
         '            world.records[uri] = Stored(rev, "", event.time, stored=False, json="")\n',
         "            return 'indexed'\n",
+        ("tests/unit/test_fold_revs.py::test_div_10_delete_before_the_create_wins",),
     ),
     Mutant(
         "of several duplicates the first to come stays indexed",
         "world.py",
         "        if len(revs) == 1:",
         "        if self.indexed in revs:\n            return self.indexed\n        if len(revs) == 1:",
+        ("tests/unit/test_fold_duplicates.py::test_div_13_lowest_rev_is_indexed_whatever_came_first",),
     ),
     Mutant(
         "the next duplicate is not promoted when the indexed one goes",
         "fold.py",
         "        del left.revs[uri]\n        _settle(left, record_type, world)\n",
         "        del left.revs[uri]\n",
+        (
+            "tests/unit/test_fold_duplicates.py::test_deleting_the_indexed_like_promotes_the_next_with_its_own_cid_and_time",
+        ),
     ),
     Mutant(
         "a renewed record keeps its place among its duplicates",
         "fold.py",
         "        group.revs[uri] = rev\n        _settle(group, record_type, world)\n",
         "",
+        ("tests/unit/test_fold_duplicates.py::test_div_13_same_version_under_a_newer_rev_hands_over_as_well",),
     ),
     Mutant(
         "records beside the batch are not read after they were locked, but before",
         "sink/reads.py",
         "            for uri in beside:\n                indexed.pop(uri, None)\n",
         "",
+        (
+            "tests/integration/test_sink_redelivery.py::test_stale_write_of_the_indexed_record_comes_with_the_deletion_of_its_duplicate",
+        ),
     ),
     Mutant(
         "records of a batch are not locked",
@@ -107,36 +124,42 @@ MUTANTS = (
         "                columns = (list(column) for column in zip(*rows, strict=True))\n"
         "                await self.connection.execute(self.statements.insert(table), *columns)\n"
         "            return\n",
+        ("tests/integration/test_sink_concurrency.py::test_record_that_a_neighbour_inserts_meanwhile_is_read_again",),
     ),
     Mutant(
         "notifications of a deleted record stay",
         "fold.py",
         "    world.retracted.add(uri)\n",
         "",
+        ("tests/unit/test_fold_notifications.py::test_deleting_a_like_takes_its_notification_along",),
     ),
     Mutant(
         "an update of a post forgets its gates",
         "sink/writer.py",
         "        if gated or (rows and table is POST):",
         "        if gated:",
+        ("tests/integration/test_sink_derived.py::test_div_11_update_of_the_post_keeps_the_flag",),
     ),
     Mutant(
         "what hangs on a deleted post stays",
         "sink/writer.py",
         "            if any(position >= 0 and rev for position, rev in lives)\n",
         "            if not lives\n",
+        ("tests/integration/test_sink_derived.py::test_div_18_what_is_older_than_the_deletion_does_not_hang_on",),
     ),
     Mutant(
         "what hangs on a deleted post goes, even what is newer",
         "sink/queries.sql",
         """        JOIN {schema}.record r ON r.uri = q.uri AND r.rev COLLATE "C" < d.rev COLLATE "C"\n    ) ORDER BY q.uri FOR UPDATE""",
         """        JOIN {schema}.record r ON r.uri = q.uri\n    ) ORDER BY q.uri FOR UPDATE""",
+        ("tests/integration/test_sink_derived.py::test_div_18_what_is_newer_than_the_deletion_hangs_on",),
     ),
     Mutant(
         "a quote that comes in a batch with the deletion of its post outlives it",
         "records/post/embeds.py",
         "    if quoted and not world.outlived(version.uri, quoted):",
         "    if quoted:",
+        ("tests/unit/test_fold_posts.py::TestHanging::test_div_18_what_is_older_than_the_deletion_goes_in_any_order",),
     ),
     Mutant(
         "a video of a deleted post stays",
@@ -145,6 +168,7 @@ MUTANTS = (
         "                for table in kind.tables:\n"
         '                    if table.name != "post_embed_video" or world.is_live(uri):\n'
         "                        self.deletes[table].append(uri)\n",
+        ("tests/integration/test_sink_derived.py::test_div_16_embeds_go_with_their_post",),
     ),
     Mutant(
         "a create with a newer rev and another CID renews the record only",
@@ -152,17 +176,20 @@ MUTANTS = (
         "    stored.json, stored.changed = event.json, True\n",
         "    stored.json, stored.changed = event.json, True\n"
         '    if event.kind == "create" and old_cid:\n        return "indexed"\n',
+        ("tests/unit/test_fold_revs.py::test_div_17_create_with_another_cid_acts_as_an_update",),
     ),
     Mutant(
         "replies that violate a gate count",
         "records/post/__init__.py",
         'by="replyParent", unless="violatesThreadGate")',
         'by="replyParent")',
+        ("tests/unit/test_fold_gates.py::test_thread_gate_lets_in_whom_it_allows",),
     ),
     Mutant(
         "a repost that is a duplicate has no feed item",
         "fold.py",
         "    if record_type.attached_tables:\n        world.attached[uri] = record_type\n    if record_type.arrive is not None:",
         "    if record_type.arrive is not None:",
+        ("tests/unit/test_fold_duplicates.py::test_duplicate_repost_has_its_feed_item_too",),
     ),
 )

@@ -20,9 +20,9 @@ def test_planted_bug_still_fits(mutant: Mutant) -> None:
     else:
         assert mutant.text
     for test in mutant.tests:
-        file, _, name = test.partition("::")
+        file, *_, name = test.split("::")
         text = (ROOT / file).read_text(encoding="utf-8")
-        assert re.search(rf"^(async )?def {name.partition('[')[0]}\(", text, re.M), test
+        assert re.search(rf"^ *(async )?def {name}\(", text, re.M), test
 
 
 def test_names_are_unique() -> None:
