@@ -71,7 +71,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("parse", "text"), REFUSED, ids=str)
+@pytest.mark.parametrize(("parse", "text"), REFUSED, ids=lambda given: getattr(given, "__name__", given))
 def test_what_is_not_allowed_is_refused_without_repeating_it(parse: Callable[[str], object], text: str) -> None:
     with pytest.raises(ValueError, match="must be") as refusal:
         parse(text)
