@@ -21,27 +21,35 @@ RUST_SOURCES := $(shell find rust -path rust/fuzz -prune -o -type f \
 # Each has servers of its own. Most tests wait for processes that they started.
 TEST_PROCESSES ?= 2
 
-.PHONY: help run test test-long mutants bench lint fuzz wheel clean
+# JUnit XML, for `make reliability`.
+REPORTS := .reports
+
+.PHONY: help run test test-long mutants reliability bench lint fuzz wheel clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(BUILT) ## build, then index a bundled recording with private servers and show what happened
 	$(BIN)/python -m indexer demo
 
 test: $(BUILT) ## everything that must pass: Rust, unit, integration and acceptance tests on private servers
 	cargo test --quiet --workspace
-	$(BIN)/python -m pytest -m 'not long' --numprocesses $(TEST_PROCESSES) --dist worksteal
+	$(BIN)/python -m pytest -m 'not long' --numprocesses $(TEST_PROCESSES) --dist worksteal \
+		--junitxml $(REPORTS)/test.xml
 
 test-long: $(BUILT) ## the tests that take minutes
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long --junitxml $(REPORTS)/test-long.xml
 
 mutants: $(BUILT) ## plant known bugs one by one, which the tests must notice; takes about half an hour
 	$(BIN)/python -m tests.mutation
 
+reliability: $(BUILT) ## write RELIABILITY.md from what the last test, test-long, bench and mutants left
+	$(BIN)/python -m tests.reliability
+
 bench: $(BUILT) $(BENCHED) ## measure; the last lines are the figures
 	cargo bench --workspace
-	$(if $(wildcard benches/test_*.py),$(BIN)/python -m pytest benches --benchmark-enable --benchmark-only)
+	$(if $(wildcard benches/test_*.py),$(BIN)/python -m pytest benches --benchmark-enable --benchmark-only \
+		--junitxml $(REPORTS)/bench.xml)
 
 lint: $(BUILT) ## format, style, types, and the Rust module against its stub
 	$(BIN)/ruff format --check .
@@ -69,7 +77,7 @@ wheel: $(INSTALLED) ## build dist/*.whl as it is released
 	$(BIN)/maturin build --profile dist --out dist
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) target rust/fuzz/target dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) target rust/fuzz/target dist $(REPORTS) .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/indexer/_native*.so
 	find python tests benches -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -3,6 +3,7 @@
 import asyncio
 import urllib.parse
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -38,7 +39,9 @@ SERVER = {
         pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],
 )
-def test_eight_writers_on_twenty_posts_never_deadlock(batches: int) -> None:
+def test_eight_writers_on_twenty_posts_never_deadlock(
+    batches: int, record_property: Callable[[str, object], None]
+) -> None:
     payloads = [hot_messages(seed, batches * BATCH) for seed in range(WRITERS)]
     with embedded.postgres(SERVER) as server:
         database = server.create_database("hot")
@@ -51,6 +54,7 @@ def test_eight_writers_on_twenty_posts_never_deadlock(batches: int) -> None:
         log = _log_of(server.url)
         assert "40P01" not in log.read_text(encoding="utf-8")
         assert asyncio.run(_deadlocks(database)) == 0
+        record_property("40P01 seen, batches tried again", f"0, {waited['contention']}")
         asyncio.run(_cross(database))
         assert "40P01" in log.read_text(encoding="utf-8"), "the server logs what this test looks for"
         assert asyncio.run(_deadlocks(database)) == 1

@@ -2,7 +2,7 @@
 
 import contextlib
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,14 @@ class Cuts(Rule):
     ],
 )
 def test_cuts_at_commit(
-    database: str, other_database: str, redis_url: str, tmp_path: Path, cuts: int, number: int, daemons: int
+    database: str,
+    other_database: str,
+    redis_url: str,
+    tmp_path: Path,
+    cuts: int,
+    number: int,
+    daemons: int,
+    record_property: Callable[[str, object], None],
 ) -> None:
     messages = traffic(number, accounts=30)
     index_alone(other_database, redis_url, tmp_path, messages)
@@ -64,3 +71,4 @@ def test_cuts_at_commit(
         assert min(rule.hits_by_place.values()) > 0, rule.hits_by_place
     assert left_over(redis_url, STREAM) == (0, 0)
     equals(database, other_database, messages, in_stream_order=daemons == 1)
+    record_property("cuts, messages, instances", f"{rule.hits}, {number}, {daemons}")

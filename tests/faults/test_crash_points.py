@@ -2,6 +2,7 @@
 
 import random
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,14 @@ SIZE = {"INDEXER_BATCH_SIZE": "5"}
 
 @pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.long)])
 @pytest.mark.timeout(1800)
-def test_crash_at_each_point(database: str, other_database: str, redis_url: str, tmp_path: Path, times: int) -> None:
+def test_crash_at_each_point(
+    database: str,
+    other_database: str,
+    redis_url: str,
+    tmp_path: Path,
+    times: int,
+    record_property: Callable[[str, object], None],
+) -> None:
     crashes = [*CRASH_POINTS.values()] * times
     chance = random.Random(times)
     chance.shuffle(crashes)
@@ -42,3 +50,4 @@ def test_crash_at_each_point(database: str, other_database: str, redis_url: str,
         assert daemon.wait() == 0, daemon.output
     assert left_over(redis_url, STREAM) == (0, 0)
     equals(database, other_database, messages, in_stream_order=True)
+    record_property("crashes, points", f"{len(crashes)}, {len(CRASH_POINTS)}")

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,7 @@ def test_killed_at_work(
     kills: int,
     number: int,
     settings: dict[str, Any],
+    record_property: Callable[[str, object], None],
 ) -> None:
     """Fed at the pace of the kills; counted is a kill with a batch in flight."""
     messages, chance = traffic(number, accounts=number // 50), random.Random(kills)
@@ -108,3 +109,4 @@ def test_killed_at_work(
         for daemon in three.daemons.values():
             assert daemon.stop() == 0, daemon.output
     equals(database, other_database, messages, in_stream_order=False)
+    record_property("kills with a batch in flight, messages", f"{killed}, {number}")
