@@ -338,7 +338,7 @@ PROMISES = (
             f"{FAULTS}supervision.py::test_task_that_is_cancelled_ends_the_process",
             f"{FAULTS}supervision.py::test_task_that_stands_still_ends_the_process",
             f"{FAULTS}supervision.py::test_task_that_returns_unasked_ends_the_process",
-            f"{FAULTS}supervision.py::test_batch_that_stands_still_ends_the_process_and_loses_nothing",
+            f"{FAULTS}supervision.py::test_batch_that_does_not_come_to_its_end_ends_the_process_and_loses_nothing",
             f"{FAULTS}supervision.py::test_endless_loop_ends_the_process_and_shows_where",
             f"{FAULTS}supervision.py::test_lane_without_progress_is_not_alive",
         ),
