@@ -18,7 +18,7 @@ MUTANTS = (
     Mutant(
         "messages are acknowledged before the second run",
         "pipeline.py",
-        "        if outcome.rest is not None:\n            with waiting():\n                await outcome.rest\n",
+        "        if outcome.rest is not None:\n            with relying():\n                await outcome.rest\n",
         "",
         (_LANE + "next_batch_is_written_while_the_rest_of_the_one_before_is_done",),
     ),
