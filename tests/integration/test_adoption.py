@@ -118,8 +118,11 @@ async def lease(pool: "Pool", consumer: str, seconds: float) -> None:
     )
 
 
-async def test_what_a_dead_consumer_holds_is_processed(database: str, pool: "Pool", redis: "Redis") -> None:
+async def test_what_a_dead_consumer_holds_is_processed(
+    database: str, pool: "Pool", redis: "Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
     """P3."""
+    monkeypatch.setattr("indexer.pipeline.LOOK_AGAIN_S", float("inf"))  # the lane must be told
     await add(redis, *(f"k{n}" for n in range(40)))
     await deliver(redis, "typescript", 30)
     async with writing(database) as sink:
