@@ -106,7 +106,7 @@ MUTANTS = (
         "counters are written in any order",
         "sink/counts.py",
         "moved = sorted((key, counts) for key, counts in keys.items() if any(counts))",
-        "moved = [(key, counts) for key, counts in keys.items() if any(counts)]",
+        "moved = [(key, keys[key]) for key in {*keys} if any(keys[key])]\n            __import__('random').shuffle(moved)",
         (_CONCURRENCY + "sinks_that_want_the_same_keys_at_once_wait_in_one_order",),
     ),
     Mutant(
