@@ -20,7 +20,7 @@ MUTANTS = (
         "identity/resolver.py",
         "return Found(did, None, answer.content, answer.fetched_ms, proof.cause)\n        if",
         "return Found(did, claims.handle.lower(), answer.content, answer.fetched_ms)\n        if",
-        ("tests/integration/test_handle_worker.py::test_rule_a_handle_that_does_not_verify_is_null",),
+        ("tests/identity/test_resolver.py::test_rule_a_handle_that_resolves_to_another_did_is_null",),
     ),
     Mutant(
         "an outage of our name servers counts against the handle",
