@@ -174,4 +174,4 @@ async def report_held_by_others(redis: "Redis", lanes: list[Lane[Any]]) -> None:
         }
         if others:
             shown = dict(list(others.items())[:MOST_IDS_LOGGED])
-            log.warning("held_by_others", stream=source.stream, entries=sum(others.values()), consumers=shown)
+            log.info("held_by_others", stream=source.stream, entries=sum(others.values()), consumers=shown)
