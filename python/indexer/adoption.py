@@ -20,6 +20,7 @@ from indexer.pending import acknowledge_vanished, claim, consumers, held
 from indexer.pipeline import PASSING, REDIS_AWAY, Lane, refusal
 from indexer.sink.faults import fault_class
 from indexer.source import MOST_IDS_LOGGED
+from indexer.supervision import beat
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ class Adopter:
         busy = False
         while True:
             await asyncio.sleep(SOON_S if busy else self._look_s * random.uniform(0.8, 1.2))
+            beat()  # also while there is nothing to ask the servers for
             if not stop.is_set():
                 busy = await self._look()
 

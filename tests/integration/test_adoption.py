@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from indexer import adoption, pending, service
+from indexer import adoption, pending, service, supervision
 from indexer import lease as leases
 from indexer.adoption import Adopter
 from indexer.database import Pool, open_pool
@@ -360,6 +360,19 @@ async def test_who_is_to_stop_claims_nothing_more(pool: "Pool", redis: "Redis") 
     await asyncio.sleep(3 * IDLE_MS / 1000)
     task.cancel()
     assert await owners(redis) == {"typescript": 1}
+
+
+async def test_who_is_to_stop_counts_as_alive(pool: "Pool", redis: "Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    """For as long as the lanes take to finish."""
+    monkeypatch.setattr(supervision, "TICK_S", 0.1)
+    monkeypatch.setattr(supervision, "STILL_S", 1.0)
+    one = Instance(pool, redis)
+    one.stop.set()
+    with supervision.Supervisor() as supervisor:
+        supervisor.start(one.adopter.run(one.stop), "adoption")
+        finished = asyncio.create_task(asyncio.sleep(2))
+        assert await supervisor.first({finished}) == {finished}
+        await service._ended(supervisor.tasks)
 
 
 async def test_halted_lane_claims_nothing(pool: "Pool", redis: "Redis") -> None:
