@@ -375,6 +375,7 @@ async def test_threads_are_read_when_the_batch_before_is_derived(
     go_on = asyncio.Event()
 
     async def late(*arguments: Any) -> int:
+        arguments[-1]()
         await go_on.wait()
         return await derive_again(*arguments)
 

@@ -25,7 +25,7 @@ from indexer.world import World
 
 FOLDED_AT_ONCE = 50
 """Events; in between the connection gets its turn, which is at work meanwhile."""
-LONGEST_WAIT_S = 1
+LONGEST_WAIT_S = 0.5
 """For the batch before, with a connection in hand that others may need to come to an end."""
 
 
@@ -58,9 +58,13 @@ class Sink(HalvingSink[Event]):
         if self._deriving is not None:
             with relying():
                 await self._deriving
+        begun = asyncio.Event()
         outcome.rest = self._deriving = asyncio.create_task(
-            with_pulse(f"derive {self._stream}", self._derive(keys, outcome))
+            with_pulse(f"derive {self._stream}", self._derive(keys, outcome, begun))
         )
+        # the next batch waits for it with a connection in hand: it must have one by then, also behind a pooler
+        with relying():
+            await begun.wait()
         return outcome
 
     async def _transaction(
@@ -126,12 +130,14 @@ class Sink(HalvingSink[Event]):
                 raise MovedError("the batch before is not derived yet")
             self._deriving.result()
 
-    async def _derive(self, keys: DerivedKeys, outcome: Outcome) -> None:
+    async def _derive(self, keys: DerivedKeys, outcome: Outcome, begun: asyncio.Event) -> None:
+        """Derive again until it is done; `begun` is set when the server has answered for the first time."""
         started, tries = time.perf_counter(), 0
         while True:
             try:
                 async with self._connection() as connection, rolled_back_on_error(connection):
-                    outcome.derived += await derive_again(connection, self._statements, keys, self._aggregates)
+                    found = await derive_again(connection, self._statements, keys, self._aggregates, begun.set)
+                    outcome.derived += found
                 self.waits_for, self.progress = None, time.monotonic()
                 outcome.seconds["settle"] += time.perf_counter() - started
                 return
@@ -142,6 +148,8 @@ class Sink(HalvingSink[Event]):
                     raise HaltedError(f"{type(error).__name__}: {error}") from error
                 tries += 1
                 await self._pause(kind, tries, error)
+            finally:
+                begun.set()
 
 
 def _now() -> str:

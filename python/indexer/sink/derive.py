@@ -5,7 +5,7 @@ quote or repost and the deletion of its post; a status and an older deletion of 
 both here. Nothing changes where all is right.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -73,9 +73,16 @@ class DerivedKeys:
 
 
 async def derive_again(
-    connection: Connection, statements: Statements, keys: DerivedKeys, aggregates: Aggregates
+    connection: Connection,
+    statements: Statements,
+    keys: DerivedKeys,
+    aggregates: Aggregates,
+    begun: Callable[[], None] = lambda: None,
 ) -> int:
-    """Mend what transactions that missed each other left, in transactions of their own; returns what was found."""
+    """Mend what transactions that missed each other left, in transactions of their own; returns what was found.
+
+    `begun` is called when the first of them has begun.
+    """
     if not keys:
         return 0
     reposts, quotes = sorted(keys.reposts.values()), sorted(keys.quotes.values())
@@ -88,6 +95,7 @@ async def derive_again(
     deltas = Deltas()
     found: dict[str, set[str]] = {}
     await connection.execute(f"{statements['begin']};\n{statements['take_number']}")
+    begun()
     for what, uri in await connection.fetch(statements["loose_ends"], *columns):
         found.setdefault(what, set()).add(uri)
     if "gate" in found:
