@@ -127,10 +127,10 @@ def test_takeover_beside_an_instance_indexes_what_the_dead_one_held(
         client.xgroup_create(STREAM, GROUP, "0")
         client.xreadgroup(GROUP, "typescript", {STREAM: ">"}, count=held)
     with running(database, redis_url, tmp_path) as instance:
-        asked = takeover(database, redis_url, "--consumer", "typescript", "--dry-run")
-        done = takeover(database, redis_url, "--consumer", "typescript")
-        assert asked.communicate(timeout=PATIENCE_S) == (f"{STREAM}: {held:,} entries would be indexed\n", "")
-        out, err = done.communicate(timeout=PATIENCE_S)
+        with takeover(database, redis_url, "--consumer", "typescript", "--dry-run") as asked:
+            assert asked.communicate(timeout=PATIENCE_S) == (f"{STREAM}: {held:,} entries would be indexed\n", "")
+        with takeover(database, redis_url, "--consumer", "typescript") as done:
+            out, err = done.communicate(timeout=PATIENCE_S)
         assert done.returncode == 0, err
         assert f"{STREAM}: {held:,} of {held:,} entries indexed" in out
         instance.until(lambda: left_over(redis_url, STREAM) == (0, 0))

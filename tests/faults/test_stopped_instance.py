@@ -85,7 +85,7 @@ def test_another_took_its_name_and_it_leaves(
         assert one.wait() == 78, one.output
         successor.until(lambda: left_over(redis_url, STREAM) == (0, 0))
         assert successor.stop() == 0, successor.output
-    equals(database, other_database, messages, in_stream_order=True)
+    equals(database, other_database, messages, in_stream_order=False)  # for a moment there were two
 
 
 def test_server_that_ended_its_transaction_meanwhile_is_no_fault(

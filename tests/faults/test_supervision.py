@@ -7,13 +7,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
+import asyncpg
 import pytest
 
 from indexer import service, supervision
 from indexer.errors import ExitCode, IndexerError
 from indexer.pipeline import Lane
 from indexer.supervision import Supervisor, beat, relying, waiting, with_pulse
-from tests.acceptance.daemon import Daemon, feed, left_over, running
+from tests.acceptance.daemon import Daemon, feed, left_over, query, running
+from tests.faults.proxy import Break, proxied
 from tests.messages import A, create, post, post_uri
 
 TASKS = {
@@ -32,6 +34,15 @@ WITH_ALL_TASKS = {
     "ENABLE_DID_RESOLUTION": "true",
     "PLC_URL": "https://plc.invalid",
 }
+QUICK = {
+    "indexer.supervision:STILL_S": 2,
+    "indexer.service:SAMPLE_S": 0.5,
+    "indexer.lease:RENEWAL_S": 0.5,
+    "indexer.adoption:LOOK_S": 0.5,
+}
+"""Less patience, and tasks that sleep less."""
+WAITS_LONG = """SELECT count(*) FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND application_name LIKE 'indexer/%' AND now() - query_start > '4 s'"""
 INTERNAL = int(ExitCode.INTERNAL)
 
 
@@ -106,8 +117,7 @@ def test_batch_that_does_not_come_to_its_end_ends_the_process_and_loses_nothing(
 ) -> None:
     """Also where the stream is silent after it."""
     feed(redis_url, "firehose_live", [create(post_uri(A, "p"), post())])
-    quick = {"indexer.supervision:STILL_S": 2, "indexer.service:SAMPLE_S": 0.5, "indexer.lease:RENEWAL_S": 0.5}
-    with running(database, redis_url, tmp_path, fault=[point, action], settings=quick) as daemon:
+    with running(database, redis_url, tmp_path, fault=[point, action], settings=QUICK) as daemon:
         assert daemon.wait() == INTERNAL
     assert task in daemon.lines("task_failed")[0]["task"]
     assert left_over(redis_url, "firehose_live") == (1, 1)
@@ -121,6 +131,27 @@ def test_endless_loop_ends_the_process_and_shows_where(database: str, redis_url:
         assert daemon.wait() == INTERNAL
     (line,) = daemon.lines("event_loop_blocked")
     assert "faulty.py" in line["stack"]
+
+
+def test_who_waits_for_a_server_is_not_at_fault(database: str, redis_url: str, tmp_path: Path) -> None:
+    """However long a statement waits for a lock, and Redis for an answer."""
+    settings = QUICK | {"indexer.redis_connection:SOCKET_TIMEOUT_S": 4}
+    reading = Break("hang", "client", b"app.bsky.feed.post", arrives=False, most=1)
+    with (
+        asyncio.Runner() as runner,
+        proxied(redis_url) as proxy,
+        running(database, proxy.url, tmp_path, settings=settings) as daemon,
+    ):
+        connection = runner.run(asyncpg.connect(database))
+        runner.run(connection.execute("BEGIN; LOCK TABLE record IN ACCESS EXCLUSIVE MODE"))
+        proxy.add(reading)
+        feed(redis_url, "firehose_live", [create(post_uri(A, "p"), post())])
+        daemon.until(lambda: bool(daemon.lines("redis_away")))
+        daemon.until(lambda: asyncio.run(query(database, WAITS_LONG))[0][0] > 0)
+        runner.run(connection.execute("COMMIT"))
+        runner.run(connection.close())
+        daemon.until(lambda: left_over(redis_url, "firehose_live") == (0, 0))
+        assert daemon.stop() == 0
 
 
 def test_lane_without_progress_is_not_alive(database: str, redis_url: str, tmp_path: Path) -> None:
