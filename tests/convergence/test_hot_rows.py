@@ -36,7 +36,7 @@ SERVER = {
     "batches",
     [
         pytest.param(25, marks=pytest.mark.timeout(180)),
-        pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+        pytest.param(1200, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],
 )
 def test_eight_writers_on_twenty_posts_never_deadlock(
