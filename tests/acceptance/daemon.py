@@ -80,10 +80,10 @@ class Daemon:
         found = [json.loads(line) for line in self.output.splitlines() if line.startswith("{") and line.endswith("}")]
         return [line for line in found if event is None or line["event"] == event]
 
-    def wait(self) -> int:
+    def wait(self, patience_s: float = PATIENCE_S) -> int:
         """Its exit status."""
         try:
-            return self.process.wait(PATIENCE_S)
+            return self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the daemon does not end; it wrote:\n{self.output}") from None
 
