@@ -92,9 +92,14 @@ PROMISES = (
     ),
     Promise(
         "P7",
-        "A message that makes the process crash again and again is set aside.",
-        (),
-        "Not built: no message is known that crashes the process; one that did would be read again after every start.",
+        "A message that makes the process crash again and again is set aside at the fourth start, and nothing else is.",
+        (
+            f"{FAULTS}crash_poison.py::test_it_is_set_aside_at_the_fourth_start",
+            f"{INTEGRATION}trial.py::test_message_that_ends_it_is_found_and_no_other",
+            f"{INTEGRATION}trial.py::test_process_that_somebody_else_ended_proves_nothing",
+            f"{INTEGRATION}trial.py::test_without_a_trial_nobody_is_guilty",
+        ),
+        "Decoding and folding are tried, which is where native code and recursion are; not the drivers.",
     ),
     Promise(
         "P8",

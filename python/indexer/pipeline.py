@@ -24,6 +24,7 @@ from indexer.sink.halving import Content, Entry, HaltedError, HalvingSink, Outco
 from indexer.sink.labels import Label
 from indexer.source import BLOCK_MS, Message, Source
 from indexer.supervision import relying, waiting, with_pulse
+from indexer.trial import DELIVERIES, find_deadly
 
 log = structlog.get_logger()
 
@@ -55,6 +56,12 @@ class Decoded(Generic[Content]):
     ids: list[bytes]
     tally: Tally
     seconds: float
+
+    def add(self, letters: Sequence[DeadLetter]) -> None:
+        """More dead letters, of messages that were not decoded."""
+        self.letters += letters
+        self.ids += [letter.message_id.encode() for letter in letters]
+        self.tally.dead.extend(letter.reason for letter in letters)
 
 
 Decode = Callable[[Sequence[Message], str, int], Decoded[Content]]
@@ -170,11 +177,36 @@ class Lane(Generic[Content]):
         async for messages in self._messages(stop, drain=drain):
             with relying():
                 await self._room.acquire()
+            self._in_hand.update(message.id for message in messages)
+            harmless, deadly = await self._tried(messages)
             with waiting():
-                self._in_hand.update(message.id for message in messages)
                 clock_ms = time.time_ns() // 1_000_000
-                decoded = await asyncio.to_thread(self._decode, messages, self.source.stream, clock_ms)
+                decoded = await asyncio.to_thread(self._decode, harmless, self.source.stream, clock_ms)
+            decoded.add(deadly)
             batches.put_nowait(decoded)
+
+    async def _tried(self, messages: Sequence[Message]) -> tuple[Sequence[Message], list[DeadLetter]]:
+        """Set those aside that end a process: what came often, because of it or not, is tried in another one."""
+        suspects = [message for message in messages if message.deliveries >= DELIVERIES]
+        if not suspects:
+            return messages, []
+        stream, deadly = self.source.stream, await find_deadly(suspects)
+        for id_, how in deadly.items():
+            log.error("message_ends_process", stream=stream, message_id=id_.decode(), how=how)
+        return [message for message in messages if message.id not in deadly], [
+            DeadLetter(
+                stream,
+                message.id.decode(),
+                "crashed",
+                "programming",
+                None,
+                deadly[message.id],
+                1,
+                message.payload or b"",
+            )
+            for message in suspects
+            if message.id in deadly
+        ]
 
     async def _messages(self, stop: asyncio.Event, *, drain: bool) -> AsyncIterator[list[Message]]:
         """First what this consumer already holds, then what is new.

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -23,8 +22,7 @@ FIRST_COUNT = 64
 MOST_IDS_LOGGED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An entry of a stream."""
 
     id: bytes
@@ -32,6 +30,8 @@ class Message:
     """None where the entry has none of the fields that the source looks for, or its body is gone."""
     vanished: bool = False
     """Whether the entry was deleted while it was pending."""
+    deliveries: int = 1
+    """How often it was given to somebody, this time included."""
 
     @property
     def ms(self) -> int:
@@ -98,8 +98,20 @@ class Source:
             if not page:
                 return
             self._tell_vanished(page)
-            yield page
+            yield await self._with_deliveries(page)
             cursor = page[-1].id
+
+    async def _with_deliveries(self, page: Sequence[Message]) -> list[Message]:
+        found: Any = await self._redis.xpending_range(
+            self.stream,
+            self.group,
+            min=cast(str, page[0].id),
+            max=cast(str, page[-1].id),
+            count=len(page),
+            consumername=self.consumer,
+        )
+        deliveries = {entry["message_id"]: entry["times_delivered"] for entry in found}
+        return [message._replace(deliveries=deliveries.get(message.id, 1)) for message in page]
 
     async def _newest_pending(self) -> bytes:
         """The greatest id pending for this consumer (there is one)."""

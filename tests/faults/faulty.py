@@ -13,7 +13,10 @@ call, too). A point is a module and a name in it, of a function or coroutine. An
     hang      the point never returns; the task can be cancelled
     deaf      the same; it cannot
     spin      an endless loop that never gives way
+    die of    SIGSEGV where one of the payloads in the first argument is the text in place of the number
 SETTINGS is a JSON object of values of modules' names, such as {"indexer.lease:LENGTH_S": 1}.
+
+With the one argument `trial` it is `indexer.trial` with that fault.
 """
 
 import asyncio
@@ -40,8 +43,15 @@ def main() -> int:
     if fault := json.loads(os.environ.get("FAULTS", "null")):
         point, action, *at = fault
         holder, attribute = found(point)
-        setattr(holder, attribute, faulty(getattr(holder, attribute), action, at[0] if at else 1))
-    from indexer import cli
+        if action == "die of":
+            setattr(holder, attribute, deadly(getattr(holder, attribute), at[0].encode()))
+        else:
+            setattr(holder, attribute, faulty(getattr(holder, attribute), action, at[0] if at else 1))
+    from indexer import cli, trial
+
+    if sys.argv[1:] == ["trial"]:
+        trial.main()
+        return 0
 
     return cli.main()
 
@@ -76,6 +86,15 @@ def faulty(function: Callable[..., Any], action: str, at: int) -> Callable[..., 
             return await ASIDE[action]()
         act(action)
         raise AssertionError
+
+    return wrapped
+
+
+def deadly(function: Callable[..., Any], poison: bytes) -> Callable[..., Any]:
+    def wrapped(payloads: list[bytes], *arguments: Any) -> Any:
+        if poison in payloads:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return function(payloads, *arguments)
 
     return wrapped
 

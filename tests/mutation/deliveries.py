@@ -8,6 +8,20 @@ _HALVING = "tests/integration/test_sink_halving.py::test_"
 
 MUTANTS = (
     Mutant(
+        "a message that ends every process that reads it is tried nowhere else",
+        "pipeline.py",
+        "        suspects = [message for message in messages if message.deliveries >= DELIVERIES]\n",
+        "        suspects = [message for message in messages if message.deliveries < 0]\n",
+        ("tests/faults/test_crash_poison.py::test_it_is_set_aside_at_the_fourth_start",),
+    ),
+    Mutant(
+        "what ended one process is dead, whoever ended it",
+        "trial.py",
+        "            if deaths == TIMES:\n",
+        "            if deaths:\n",
+        ("tests/integration/test_trial.py::test_process_that_somebody_else_ended_proves_nothing",),
+    ),
+    Mutant(
         "messages are acknowledged before the commit",
         "pipeline.py",
         "        outcome = await self.sink.write(batch.entries, batch.letters)\n",
