@@ -38,6 +38,13 @@ def _no_settings_of_a_daemon() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _patience_in_long_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tens of thousands of messages in batches of one keep both cores busy for minutes."""
+    if request.node.get_closest_marker("long"):
+        monkeypatch.setattr("tests.acceptance.daemon.PATIENCE_S", 900.0)
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a server's maintenance database."""

@@ -23,7 +23,7 @@ from indexer.settings import OPTIONS
 GROUP = "firehose_group"
 FAULTY = Path(__file__).parents[1] / "faults" / "faulty.py"
 PATIENCE_S = 60.0
-"""How long a test waits for a fact before it fails."""
+"""How long a test waits for a fact before it fails; more in long ones (conftest.py)."""
 
 
 class Daemon:
@@ -80,10 +80,10 @@ class Daemon:
         found = [json.loads(line) for line in self.output.splitlines() if line.startswith("{") and line.endswith("}")]
         return [line for line in found if event is None or line["event"] == event]
 
-    def wait(self, patience_s: float = PATIENCE_S) -> int:
+    def wait(self) -> int:
         """Its exit status."""
         try:
-            return self.process.wait(patience_s)
+            return self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the daemon does not end; it wrote:\n{self.output}") from None
 

@@ -96,8 +96,15 @@ def test_demo_shows_what_became_of_what_it_fed(temporary: Path) -> None:
     assert_nothing_is_left(temporary)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("line", ["filling the streams", "indexing"])
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("filling the streams", signal.SIGTERM),
+        ("indexing", signal.SIGINT),
+        pytest.param("filling the streams", signal.SIGINT, marks=pytest.mark.long),
+        pytest.param("indexing", signal.SIGTERM, marks=pytest.mark.long),
+    ],
+)
 def test_demo_that_is_stopped_leaves_nothing(temporary: Path, number: signal.Signals, line: str) -> None:
     with start(COMMAND, environment(temporary)) as demo:
         assert demo.stdout is not None

@@ -22,8 +22,6 @@ from tests.oracle import library
 
 pytestmark = pytest.mark.needs_pgbouncer
 
-PATIENCE_S = 500
-"""Batches of 20 so that many meet: 1,500 of them take both cores for a minute, or more where others work, too."""
 NAMES = ("one", "two", "three", "four")
 SMALL = ("real-firehose", "real-scenarios", "real-posts", "real-repos")
 
@@ -63,7 +61,7 @@ def test_four_instances_behind_it_give_the_reference_tables(
     with ExitStack() as stack:
         daemons = [stack.enter_context(instance(pooler.url(database), redis_url, tmp_path, name)) for name in NAMES]
         for daemon in daemons:
-            assert daemon.wait(PATIENCE_S) == 0, daemon.output
+            assert daemon.wait() == 0, daemon.output
             undisturbed(daemon)
     assert left_over(redis_url, library.stream(case)) == (0, 0)
     status, said = library.compare(database, case, "--order-free")

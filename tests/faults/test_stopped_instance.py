@@ -88,6 +88,7 @@ def test_another_took_its_name_and_it_leaves(
     equals(database, other_database, messages, in_stream_order=False)  # for a moment there were two
 
 
+@pytest.mark.long
 def test_server_that_ended_its_transaction_meanwhile_is_no_fault(
     database: str, other_database: str, redis_url: str, tmp_path: Path
 ) -> None:

@@ -208,7 +208,7 @@ async def test_sinks_that_want_the_same_keys_at_once_wait_in_one_order(database:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 async def test_many_sinks_on_the_same_keys_never_deadlock_and_lose_nothing(
     database: str, other_database: str, seed: int
 ) -> None:
