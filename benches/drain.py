@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 from redis import Redis
 
-from benches import copy_floor, workload
+from benches import copy_floor, durable, workload
 from benches.durable import Servers
 from indexer.demo import processor
 from indexer.demo.daemon import Daemon, running
@@ -53,13 +53,20 @@ class Round:
         counting: bool = False,
         messages: Sequence[bytes] = (),
         poison: int = 0,
+        stream: str = STREAM,
+        template: str = durable.EMPTY,
     ) -> None:
-        """`messages` are those of `workload`, and among them so much `poison`, which must become dead letters."""
+        """`messages` are those of `workload` if there are none, and among them so much `poison`: dead letters.
+
+        `template` is the database that a copy is made of for this round.
+        """
         self._servers = servers
         self._messages = messages or workload.payloads()
         self._poison = poison
+        self._stream = stream
         self._stack = ExitStack()
-        self._name = servers.new_database(counting=counting)
+        self._name = servers.new_database(template, counting=counting)
+        self._records_before = self._ask("SELECT count(*) FROM record")
         self._redis = self._stack.enter_context(Redis.from_url(servers.redis.url))
         self._redis.flushdb()
         settings = {
@@ -79,6 +86,11 @@ class Round:
         """What `drain` took."""
 
     @property
+    def pids(self) -> list[int]:
+        """Of the daemons."""
+        return [daemon.pid for daemon in self._daemons]
+
+    @property
     def url(self) -> str:
         """The database's URL."""
         return self._servers.postgres.database_url(self._name)
@@ -86,15 +98,18 @@ class Round:
     def drain(self) -> None:
         """Let the messages arrive, all at once, and wait until the last one is acknowledged and deleted."""
         self._before, began = self._cpu(), time.perf_counter()
-        self._redis.rename(STAGED, STREAM)  # the group comes along, and who waits for the stream is woken
+        self._redis.rename(STAGED, self._stream)  # the group comes along, and who waits for the stream is woken
         total = len(self._messages)
-        self._daemons[0].until(lambda: total - int(self._redis.xlen(STREAM)), total, lambda _: None, POLL_S)
+        self._daemons[0].until(lambda: total - int(self._redis.xlen(self._stream)), total, lambda _: None, POLL_S)
         self.seconds, self._after = time.perf_counter() - began, self._cpu()
 
     def drained(self) -> Drained:
         """What it took; fails where something is not in the database that must be."""
         assert self._ask("SELECT count(*) FROM indexer.dead_letter") == self._poison
-        assert self._ask("SELECT count(*) FROM record") == workload.records()
+        written = self._ask("SELECT count(*) FROM record") - self._records_before
+        assert written == (
+            workload.records(self._messages) if not self._poison else workload.records(workload.payloads())
+        )
         used = [after - before for before, after in zip(self._before, self._after, strict=True)]
         peak = max(peak_memory(daemon.pid) for daemon in self._daemons)
         return Drained(self.seconds, used[0], used[1], used[2], peak)
@@ -102,7 +117,7 @@ class Round:
     def floor(self) -> copy_floor.Floor:
         """COPY of what is now in the database; the daemon is ended before."""
         self._stack.close()
-        portions = len(workload.batches())
+        portions = workload.portions(len(self._messages))
         return asyncio.run(copy_floor.measure(self.url, self._servers.postgres.pid, portions))
 
     def forget_statements(self) -> None:
@@ -153,7 +168,16 @@ class Round:
 
 def peak_memory(pid: int) -> int:
     """The most resident memory that a process ever had, in bytes (VmHWM of proc(5))."""
+    return _status(pid, "VmHWM:")
+
+
+def memory(pid: int) -> int:
+    """The resident memory of a process, in bytes."""
+    return _status(pid, "VmRSS:")
+
+
+def _status(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("the system does not tell the peak of the resident memory")
+    raise RuntimeError("the system does not tell the resident memory")

@@ -1,7 +1,7 @@
 """Servers for measuring: what PostgreSQL says is committed is on the disk, as with anybody's data."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -19,6 +19,8 @@ SETTINGS = {
     "max_wal_size": "4GB",  # no checkpoint in the middle of one round and not of the other
     "checkpoint_timeout": "30min",
 }
+EMPTY = "template_bench"
+"""A database with both schemas and no rows."""
 _COUNTING = {
     # Loaded, but not at work: switched on for a database, and never in one that time is taken in.
     "shared_preload_libraries": "pg_stat_statements",
@@ -37,13 +39,19 @@ class Servers:
     """Whether pg_stat_statements is there."""
     _numbers: Iterator[int]
 
-    def new_database(self, *, counting: bool = False) -> str:
-        """The name of a database with both schemas and no rows, on a disk that is at rest."""
+    def new_database(self, template: str = EMPTY, *, counting: bool = False) -> str:
+        """The name of a copy of a database, on a disk that is at rest."""
         name = f"bench_{next(self._numbers)}"
-        self.postgres.create_database(name, "template_bench")
+        self.postgres.create_database(name, template)
         if counting:
             self.postgres.execute(f"ALTER DATABASE {name} SET pg_stat_statements.track = 'top'")
         self.postgres.execute("CHECKPOINT")
+        return name
+
+    def new_template(self, filled: Callable[[str], Coroutine[None, None, None]]) -> str:
+        """The name of a database that is filled, by its URL, to be copied."""
+        name = self.new_database()
+        asyncio.run(filled(self.postgres.database_url(name)))
         return name
 
 
@@ -60,5 +68,5 @@ def servers() -> Iterator[Servers]:
             can_count = False
         if can_count:
             postgres.execute("CREATE EXTENSION pg_stat_statements")
-        asyncio.run(create.create(postgres.create_database("template_bench"), "public"))
+        asyncio.run(create.create(postgres.create_database(EMPTY), "public"))
         yield Servers(postgres, redis, SETTINGS, can_count, count(1))

@@ -1,0 +1,69 @@
+"""Likes of one post that has a million likes, beside likes of as many posts: counting must not grow with the count."""
+
+import asyncpg
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benches import workload
+from benches.drain import Round
+from benches.durable import Servers
+from benches.report import Report
+from indexer.demo import identifiers
+
+ROUNDS = 3
+LIKES = 20_000
+KNOWN = 1_000_000
+POST = f"at://{identifiers.did(98, 0)}/app.bsky.feed.post/3mptd7tbr2222"
+SECTION = f"{LIKES:,} likes of one post that has {KNOWN:,}, beside {LIKES:,} likes of as many posts, turn by turn"
+
+
+async def liked(url: str) -> None:
+    """A million likes of the one post, and their count."""
+    connection = await asyncpg.connect(url, command_timeout=600)
+    try:
+        await connection.execute(
+            f"""
+            INSERT INTO "like" (uri, cid, creator, subject, "subjectCid", "createdAt", "indexedAt")
+            SELECT 'at://did:plc:' || md5(n::text) || '/app.bsky.feed.like/' || n, 'cid' || n,
+                'did:plc:' || md5(n::text), '{POST}', 'cid', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z'
+            FROM generate_series(1, {KNOWN}) n
+            """
+        )
+        await connection.execute(f"INSERT INTO post_agg (uri, \"likeCount\") VALUES ('{POST}', {KNOWN})")
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
+
+
+@pytest.mark.timeout(1800)
+def test_hot_post(benchmark: BenchmarkFixture, servers: Servers, report: Report) -> None:
+    streams = {
+        "of one post": list(workload.likes(LIKES, lambda _: POST)),
+        "of as many posts": list(workload.likes(LIKES, lambda at: POST[:-8] + identifiers.tid(at + 1)[-8:])),
+    }
+    template = servers.new_template(liked)
+    rates: dict[str, list[float]] = {name: [] for name in streams}
+    current: list[Round] = []
+
+    def name() -> str:
+        return min(rates, key=lambda name: len(rates[name]))
+
+    def begin() -> None:
+        current[:] = [Round(servers, messages=streams[name()], template=template)]
+
+    def end() -> None:
+        (done,) = current
+        done.drained()
+        rates[name()].append(LIKES / done.seconds)
+        done.close()
+
+    benchmark.pedantic(lambda: current[0].drain(), setup=begin, teardown=end, rounds=2 * ROUNDS, iterations=1)  # type: ignore[no-untyped-call]
+
+    for which, found in rates.items():
+        report.add(SECTION, f"likes a second, {which}", found)
+    hot, spread = rates.values()
+    report.add(
+        SECTION,
+        "of one post, of the rate of spread ones (to be 0.9 at least)",
+        [h / s for h, s in zip(hot, spread, strict=True)],
+    )
