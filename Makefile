@@ -24,7 +24,7 @@ TEST_PROCESSES ?= 2
 # JUnit XML, for `make reliability`.
 REPORTS := .reports
 
-.PHONY: help run test test-long mutants reliability bench lint fuzz wheel clean
+.PHONY: help run test test-long mutants reliability bench bench-long lint fuzz wheel clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,12 @@ reliability: $(BUILT) ## write RELIABILITY.md from what the last test, test-long
 
 bench: $(BUILT) $(BENCHED) ## measure; the last lines are the figures
 	cargo bench --workspace
-	$(if $(wildcard benches/test_*.py),$(BIN)/python -m pytest benches --benchmark-enable --benchmark-only \
-		--junitxml $(REPORTS)/bench.xml)
+	$(BIN)/python -m pytest benches -m 'not long' --benchmark-enable --benchmark-only --junitxml $(REPORTS)/bench.xml
+	$(BIN)/python -m benches.performance
+
+bench-long: $(BUILT) $(BENCHED) ## the benches that take half an hour: a million messages, five million rows
+	$(BIN)/python -m pytest benches -m long --benchmark-enable --benchmark-only
+	$(BIN)/python -m benches.performance
 
 lint: $(BUILT) ## format, style, types, and the Rust module against its stub
 	$(BIN)/ruff format --check .

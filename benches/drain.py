@@ -103,6 +103,18 @@ class Round:
         self._daemons[0].until(lambda: total - int(self._redis.xlen(self._stream)), total, lambda _: None, POLL_S)
         self.seconds, self._after = time.perf_counter() - began, self._cpu()
 
+    def left(self) -> int:
+        """Messages that are not acknowledged and deleted."""
+        return int(self._redis.xlen(self._stream))
+
+    def rows(self) -> int:
+        """How many there are in all tables, about."""
+        self._ask("ANALYZE")
+        return self._ask(
+            "SELECT sum(reltuples)::bigint FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+            "WHERE relkind = 'r' AND nspname = 'public' AND reltuples > 0"
+        )
+
     def drained(self) -> Drained:
         """What it took; fails where something is not in the database that must be."""
         assert self._ask("SELECT count(*) FROM indexer.dead_letter") == self._poison

@@ -28,7 +28,7 @@ class Report:
         for section, figures in self.figures.items():
             found += ["", section]
             for name, values in figures.items():
-                middle, least, most = (_shown(value) for value in (median(values), min(values), max(values)))
+                middle, least, most = (shown(value) for value in (median(values), min(values), max(values)))
                 spread = f"  [{least} .. {most}]" if len(values) > 1 else ""
                 found.append(f"  {name:<52}{middle:>10}{spread}")
         for section, facts in self.facts.items():
@@ -52,7 +52,7 @@ class Report:
         return file
 
 
-def _shown(value: float) -> str:
+def shown(value: float) -> str:
     """Three digits that count, or the whole number."""
     if value >= 100:
         return f"{value:,.0f}"

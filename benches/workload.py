@@ -69,9 +69,10 @@ def records(messages: Iterable[bytes]) -> int:
     found = list(messages)
     uris = set()
     for event in _native.decode_events(found, [time.time_ns() // 1_000_000] * len(found)):
-        if isinstance(event, _native.Event) and (kind := RECORDS.get(event.collection or "")) is not None:
-            if event.kind == "delete" or kind.belongs is None or kind.belongs(cast(Version, event)):
-                uris.add(event.uri)
+        if not isinstance(event, _native.Event) or (kind := RECORDS.get(event.collection or "")) is None:
+            continue
+        if event.kind == "delete" or kind.belongs is None or kind.belongs(cast(Version, event)):
+            uris.add(event.uri)
     return len(uris)
 
 

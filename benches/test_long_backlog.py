@@ -1,0 +1,60 @@
+"""A long backlog: resident memory is bounded and flat, and the rate does not fall with the tables' size."""
+
+import threading
+import time
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benches import workload
+from benches.drain import Round, memory, peak_memory
+from benches.durable import Servers
+from benches.report import Report
+
+MESSAGES = 1_600_000
+"""Which make more than five million rows."""
+EVERY_S = 1.0
+FIRST, PART = 30_000, 100_000
+"""After so many messages there are about 100,000 rows; the rates are those of so many."""
+SECTION = f"{MESSAGES:,} messages in one go, one process"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_long_backlog(benchmark: BenchmarkFixture, servers: Servers, report: Report) -> None:
+    round_ = Round(servers, messages=list(workload.made_up("live", MESSAGES, accounts=50_000)))
+    (pid,) = round_.pids
+    samples: list[tuple[float, int, float]] = []
+    """Time, messages done, MiB."""
+    over = threading.Event()
+
+    def sample() -> None:
+        while not over.wait(EVERY_S):
+            samples.append((time.perf_counter(), MESSAGES - round_.left(), memory(pid) / 2**20))
+
+    sampler = threading.Thread(target=sample)
+    try:
+        benchmark.pedantic(round_.drain, setup=sampler.start, rounds=1, iterations=1)  # type: ignore[no-untyped-call]
+        peak, rows = peak_memory(pid) / 2**20, round_.rows()
+    finally:
+        over.set()
+        sampler.join()
+        round_.close()
+
+    def resident(begin: float, end: float) -> float:
+        found = sorted(mib for _, done, mib in samples if begin * MESSAGES <= done < end * MESSAGES)
+        return found[len(found) // 2]
+
+    def rate(begin: int) -> float:
+        part = [(at, done) for at, done, _ in samples if begin <= done <= begin + PART]
+        (began, first), (ended, last) = part[0], part[-1]
+        return (last - first) / (ended - began)
+
+    early, late = rate(FIRST), rate(MESSAGES - PART)
+    report.add(SECTION, "MiB of resident memory at most (bar: 160)", [peak])
+    report.add(SECTION, "MiB in the second quarter, median", [resident(0.25, 0.5)])
+    report.add(SECTION, "MiB in the last quarter, median", [resident(0.75, 1)])
+    report.add(SECTION, "rows at the end", [rows])
+    report.add(SECTION, "messages a second from about 100,000 rows on", [early])
+    report.add(SECTION, "messages a second at the end", [late])
+    report.add(SECTION, "the rate at the end, of that at the beginning (bar: 0.8)", [late / early])
