@@ -246,6 +246,7 @@ PROMISES = (
             f"{ACCEPTANCE}pgbouncer.py::test_pause_resume_and_restarts_of_it_lose_nothing",
             f"{ACCEPTANCE}pgbouncer.py::test_dead_letters_are_handled_behind_it",
             f"{ACCEPTANCE}pgbouncer.py::test_statement_cache_is_off_behind_it_and_on_without",
+            f"{UNIT}sql.py::test_nothing_of_a_session_is_used",
         ),
     ),
     Promise(
@@ -351,8 +352,12 @@ PROMISES = (
     Promise(
         "P40",
         "No statement is made of what a message says.",
-        (f"{UNIT}values.py::test_identifier_is_quoted_for_sql",),
-        "Shown only for identifiers of settings; nothing checks that all statements are constant.",
+        (
+            f"{UNIT}sql.py::test_every_statement_is_our_own_text",
+            f"{UNIT}sql.py::test_text_of_a_message_is_found_in_a_statement",
+            f"{UNIT}values.py::test_identifier_is_quoted_for_sql",
+            f"{INTEGRATION}statements.py::test_hostile_texts_make_no_statement_of_their_own",
+        ),
     ),
     Promise(
         "P41",
