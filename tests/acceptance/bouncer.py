@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def program() -> str | None:
 class Bouncer:
     """A running PgBouncer in front of one server."""
 
-    def __init__(self, folder: Path, server: Path) -> None:
+    def __init__(self, folder: Path, server: Path, settings: Mapping[str, str]) -> None:
         self._folder = folder
         self._config = folder / "pgbouncer.ini"
         self._config.write_text(
@@ -46,6 +46,7 @@ default_pool_size = {SERVER_CONNECTIONS}
 max_db_connections = {SERVER_CONNECTIONS}
 max_client_conn = 200
 """
+            + "".join(f"{name} = {value}\n" for name, value in settings.items())
         )
         self.start()
 
@@ -95,8 +96,8 @@ max_client_conn = 200
 
 
 @contextmanager
-def bouncer(database: str) -> Iterator[Bouncer]:
-    """A PgBouncer in front of the embedded server that this URL names."""
+def bouncer(database: str, **settings: str) -> Iterator[Bouncer]:
+    """A PgBouncer in front of the embedded server that this URL names; settings as in pgbouncer.ini."""
     server = Path(urllib.parse.parse_qs(urllib.parse.urlsplit(database).query)["host"][0])
     folder = Path(tempfile.mkdtemp(prefix="bouncer-", dir="/tmp"))
     try:
@@ -105,7 +106,7 @@ def bouncer(database: str) -> Iterator[Bouncer]:
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
             if server.stat().st_uid != nobody.pw_uid:
                 server.chmod(0o711)  # a server that runs as root of a user namespace
-        found = Bouncer(folder, server)
+        found = Bouncer(folder, server, settings)
         try:
             yield found
         finally:

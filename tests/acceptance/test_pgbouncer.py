@@ -1,7 +1,8 @@
 """Behind PgBouncer in transaction mode, with two server connections for four instances."""
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -16,7 +17,7 @@ from indexer.database import open_pool
 from indexer.dlq import letters
 from indexer.schema import create
 from tests.acceptance.bouncer import SERVER_CONNECTIONS, Bouncer, bouncer
-from tests.acceptance.daemon import GROUP, Daemon, feed, left_over, running
+from tests.acceptance.daemon import GROUP, Daemon, feed, left_over, query, running
 from tests.integration.dead_letters import environment, keep, letter
 from tests.oracle import library
 
@@ -114,6 +115,40 @@ def test_pause_resume_and_restarts_of_it_lose_nothing(
     assert status == 0, said
 
 
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_server_connections_that_are_renewed_all_the_time_cost_nothing(
+    server: embedded.servers.Postgres, redis_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """After a second of life (`server_lifetime`), and as often as an operator says RECONNECT.
+
+    That ends connections that are just made, too, which PgBouncer takes for a server that refuses it: clients are
+    refused for `server_login_retry`, 15 s by default.
+    """
+    case, name = "mixed-5k-hostile", f"renewed_{tmp_path.name}"
+    database = server.create_database(name)
+    asyncio.run(create.create(database, "public"))
+    feed(redis_url, library.stream(case), library.messages(case))
+    backends: set[int] = set()
+    reconnects = 0
+    with bouncer(database, server_lifetime="1", server_login_retry="1") as pooler, ExitStack() as stack:
+        daemons = [stack.enter_context(instance(pooler.url(database), redis_url, tmp_path, each)) for each in NAMES]
+        while any(daemon.process.poll() is None for daemon in daemons):
+            pooler.command("RECONNECT")
+            reconnects += 1
+            backends |= backend_pids(database)
+            time.sleep(0.2)
+        for daemon in daemons:
+            assert daemon.wait() == 0, daemon.output
+            assert "prepared statement" not in daemon.output
+    assert len(backends) > 5 * SERVER_CONNECTIONS, "hardly any connection was renewed"
+    record_property("reconnects, server connections seen", f"{reconnects}, {len(backends)}")
+    assert left_over(redis_url, library.stream(case)) == (0, 0)
+    status, said = library.compare(database, case, "--order-free")
+    assert status == 0, said
+    server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 def test_dead_letters_are_handled_behind_it(
     behind: tuple[str, Bouncer], redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,6 +211,11 @@ def settled(database: str) -> int:
 def server_connections(database: str) -> int:
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     return asyncio.run(_value(database, others))
+
+
+def backend_pids(database: str) -> set[int]:
+    others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    return {row["pid"] for row in asyncio.run(query(database, others))}
 
 
 async def _value(database: str, query: str) -> int:
