@@ -244,6 +244,7 @@ PROMISES = (
         (
             f"{ACCEPTANCE}pgbouncer.py::test_four_instances_behind_it_give_the_reference_tables",
             f"{ACCEPTANCE}pgbouncer.py::test_pause_resume_and_restarts_of_it_lose_nothing",
+            f"{ACCEPTANCE}pgbouncer.py::test_server_connections_that_are_renewed_all_the_time_cost_nothing",
             f"{ACCEPTANCE}pgbouncer.py::test_dead_letters_are_handled_behind_it",
             f"{ACCEPTANCE}pgbouncer.py::test_statement_cache_is_off_behind_it_and_on_without",
             f"{UNIT}sql.py::test_nothing_of_a_session_is_used",
@@ -251,7 +252,7 @@ PROMISES = (
     ),
     Promise(
         "P22",
-        "It causes no deadlocks: many writers on the same few rows wait in one order.",
+        "It causes no deadlocks: many writers on the same few rows wait in one order. Those of others cost a try.",
         (
             f"{CONVERGENCE}hot_rows.py::test_eight_writers_on_twenty_posts_never_deadlock",
             f"{INTEGRATION}sink_concurrency.py::test_many_sinks_on_the_same_keys_never_deadlock_and_lose_nothing",
@@ -260,8 +261,10 @@ PROMISES = (
             f"{INTEGRATION}sink_labels.py::test_writers_on_the_same_labels_never_wait_in_a_circle",
             f"{INTEGRATION}recount.py::test_two_that_count_the_same_accounts_never_wait_in_a_circle",
             f"{INTEGRATION}handle_worker.py::test_workers_and_batches_never_wait_in_a_circle",
+            f"{INTEGRATION}adversary.py::test_deadlock_with_a_stranger_costs_a_try",
+            f"{INTEGRATION}adversary.py::test_deadlock_of_labels_with_a_stranger_costs_a_try",
+            f"{INTEGRATION}adversary.py::test_serialization_failure_costs_a_try",
         ),
-        "Deadlocks that others cause (40P01) are classed as contention by a unit test; none is provoked.",
     ),
     Promise(
         "P23",
