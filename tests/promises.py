@@ -275,10 +275,10 @@ PROMISES = (
         "P24",
         "No statement waits for ever for a lock, and waiting costs no message.",
         (
+            f"{FAULTS}locks.py::test_no_statement_outlasts_its_limit",
             f"{FAULTS}postgres_trouble.py::test_locks_that_are_held",
             f"{FAULTS}postgres_trouble.py::test_half_open_connections",
         ),
-        "How long statements last is not observed from outside.",
     ),
     Promise(
         "P25",
