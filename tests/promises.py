@@ -234,9 +234,11 @@ PROMISES = (
             f"{FAULTS}postgres_trouble.py::test_failover_to_a_standby_that_is_promoted_later",
             f"{FAULTS}postgres_trouble.py::test_connections_that_are_killed",
             f"{FAULTS}postgres_trouble.py::test_too_many_connections",
+            f"{FAULTS}postgres_trouble.py::test_server_that_is_away_is_not_besieged",
             f"{INTEGRATION}sink_halving.py::test_outage_is_no_attempt",
             f"{UNIT}sink_faults.py::test_sqlstate_decides",
         ),
+        "A process tries up to five connections a second, one for each of its tasks, not one for all.",
     ),
     Promise(
         "P21",

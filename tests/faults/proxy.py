@@ -194,6 +194,8 @@ class Proxy:
     def __init__(self, server_url: str) -> None:
         self._server_url = server_url
         self.rules: tuple[Rule, ...] = ()
+        self.arrivals: list[float] = []
+        """When clients came, whether the server was there or not."""
         self._ever: list[Rule] = []
         self._links: list[Link] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -243,6 +245,7 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self.arrivals.append(time.monotonic())
             try:
                 server = _connected(self._server_url)
             except OSError:
@@ -265,7 +268,11 @@ def _connected(url: str) -> socket.socket:
         default = 5432 if parts.scheme.startswith("postgres") else 6379
         return socket.create_connection((parts.hostname or "127.0.0.1", parts.port or default))
     found = socket.socket(socket.AF_UNIX)
-    found.connect(path)
+    try:
+        found.connect(path)
+    except OSError:
+        found.close()
+        raise
     return found
 
 

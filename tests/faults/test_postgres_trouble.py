@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -12,11 +13,15 @@ import pytest
 
 from indexer import embedded
 from indexer.schema import create
-from tests.acceptance.daemon import Daemon, count, feed, left_over, query
+from tests.acceptance.daemon import Daemon, count, feed, left_over, query, running
 from tests.conftest import POSTGRES_SETTINGS
-from tests.faults.indexing import CASE, STREAM, feed_and_wait, nothing_is_lost, working
+from tests.faults.indexing import CASE, STREAM, dead_letters, feed_and_wait, nothing_is_lost, working
 from tests.faults.proxy import COMMIT, Break, Latency, Slices, proxied
+from tests.messages import label, label_message
 from tests.oracle import library
+
+MOST_CONNECTIONS = 8.0
+"""A second, that a process tries where there is no server."""
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +97,36 @@ def test_failover_to_a_standby_that_is_promoted_later(
         run(own_database, "SELECT pg_promote()")
         starting.join()
         nothing_is_lost(daemon, own_database, redis_url)
+
+
+@pytest.mark.long
+def test_server_that_is_away_is_not_besieged(
+    server: embedded.Postgres,
+    own_database: str,
+    redis_url: str,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """By a process in which everything runs that can: three lanes, removal, look-ups, counting."""
+    environment = {"INDEXER_BATCH_SIZE": "10", "ENABLE_DID_RESOLUTION": "true", "INDEXER_AGGREGATES": "recount"}
+    seconds, streams = 15, (STREAM, "firehose_backfill", "label_live")
+    with proxied(own_database) as proxy, running(proxy.url, redis_url, tmp_path, environment=environment) as daemon:
+        daemon.started()
+        server.stop()
+        proxy.reset_all()
+        feed(redis_url, STREAM, library.messages(CASE))
+        feed(redis_url, "firehose_backfill", library.messages(CASE))
+        feed(redis_url, "label_live", [label_message(label())])
+        daemon.until(lambda: daemon.get("/readyz")[1].count("waits for PostgreSQL") == len(streams))
+        held, before = [left_over(redis_url, stream) for stream in streams], len(proxy.arrivals)
+        time.sleep(seconds)
+        rate = (len(proxy.arrivals) - before) / seconds
+        assert [left_over(redis_url, stream) for stream in streams] == held, "nothing was acknowledged"
+        assert 0.2 < rate < MOST_CONNECTIONS
+        server.start()
+        daemon.until(lambda: all(left_over(redis_url, stream) == (0, 0) for stream in streams))
+    assert dead_letters(own_database) == []
+    record_property("connections tried a second", f"{rate:.1f}")
 
 
 def test_connections_that_are_killed(own_database: str, redis_url: str, tmp_path: Path) -> None:
