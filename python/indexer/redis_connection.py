@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from indexer import values
-from indexer.errors import UnavailableError
+from indexer.errors import ConfigError, UnavailableError
 from indexer.supervision import Pulse, begin_to_wait, end_of_wait, waiting
 
 SOCKET_TIMEOUT_S = 15
@@ -49,6 +49,13 @@ async def open_redis(url: str) -> Redis:
     redis = Redis.from_pool(pool)
     try:
         await redis.ping()
+    except TypeError as error:  # of the client's own classes, which take parameters of the URL as they come
+        await redis.aclose()
+        raise ConfigError(
+            f"{values.mask(url)} was refused",
+            f"it has a parameter that this kind of connection does not know: {error}",
+            "correct REDIS_HOST; parameters for TLS belong to rediss://",
+        ) from None
     except (RedisError, OSError) as error:
         await redis.aclose()
         raise UnavailableError(

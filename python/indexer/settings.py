@@ -237,7 +237,7 @@ def _parsed(option: Option, source: str, text: str) -> object:
     try:
         return option.parse(text)
     except ValueError as fault:
-        shown = values.masked_secret(text) if option.secret else text
+        shown = values.masked_secret(text) if option.secret else values.mask(text)
         raise ConfigError(f"{source}={shown} is not allowed", str(fault), f"correct {source}") from None
 
 

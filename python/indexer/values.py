@@ -25,9 +25,9 @@ MAX_IDENTIFIER_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL cuts longer ones silent
 
 
 def mask(text: str) -> str:
-    """The text with the passwords of the URLs in it as `***`, in `user:password@` and in `?password=`."""
+    """The text with the passwords of the URLs in it as `***`, in `user:password@` and in `?password=` and the like."""
     text = re.sub(r"(\w://[^\s:@/?]*):[^\s]*@", r"\1:***@", text)
-    return re.sub(r"(?i)([?&\s](?:ssl)?password=)[^\s&]*", r"\1***", text)
+    return re.sub(r"(?i)([?&\s]\w*password=)[^\s&]*", r"\1***", text)
 
 
 def masked_secret(text: str) -> str:
@@ -35,7 +35,7 @@ def masked_secret(text: str) -> str:
     if "://" not in text:
         return "***"
     text = re.sub(r"(?s)(\w://[^\s:@/?]*):.*@", r"\1:***@", text)
-    return re.sub(r"(?i)([?&](?:ssl)?password=)[^&]*", r"\1***", text)
+    return re.sub(r"(?i)([?&]\w*password=)[^&]*", r"\1***", text)
 
 
 def boolean(text: str) -> bool:

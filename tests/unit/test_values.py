@@ -114,6 +114,7 @@ def test_identifier_is_quoted_for_sql() -> None:
         ("postgresql://db/bsky?user=a&password=hunter2&x=1", "postgresql://db/bsky?user=a&password=***&x=1"),
         ("cannot open postgres://a:hunter2@b/c now", "cannot open postgres://a:***@b/c now"),
         ("host=db password=hunter2", "host=db password=***"),
+        ("rediss://cache/0?ssl_password=hunter2&x=1", "rediss://cache/0?ssl_password=***&x=1"),
         ("redis://cache:6379/0", "redis://cache:6379/0"),
     ],
 )

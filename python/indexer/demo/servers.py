@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
@@ -37,12 +37,24 @@ def servers(environ: Mapping[str, str]) -> Iterator[Servers]:
     where a server cannot be used.
     """
     with ExitStack() as stack:
-        redis_url = stack.enter_context(_named_redis(environ[REDIS]) if environ.get(REDIS) else _private_redis())
-        if named := environ.get(POSTGRES):
+        named = _named(environ, REDIS, values.redis_url)
+        redis_url = stack.enter_context(_named_redis(named) if named else _private_redis())
+        if named := _named(environ, POSTGRES, values.postgres_url):
             yield Servers(redis_url, stack.enter_context(_named_database(named)), None)
         else:
             private = stack.enter_context(embedded.postgres(SETTINGS))
             yield Servers(redis_url, private.url, private.pid)
+
+
+def _named(environ: Mapping[str, str], variable: str, parse: Callable[[str], str]) -> str | None:
+    text = environ.get(variable, "").strip()
+    try:
+        return parse(text) if text else None
+    except ValueError as fault:
+        shown = values.masked_secret(text)
+        raise ConfigError(
+            f"{variable}={shown} is not allowed", str(fault), f"correct {variable}, or unset it"
+        ) from None
 
 
 @contextmanager
