@@ -366,7 +366,7 @@ PROMISES = (
     ),
     Promise(
         "P41",
-        "No secret reaches a log line, an error, or what is shown of settings.",
+        "No secret reaches a log line, an error, a metric, the process list, or what is shown of settings.",
         (
             f"{UNIT}logs.py::test_no_line_shows_a_password",
             f"{UNIT}settings.py::test_no_representation_shows_a_password",
@@ -377,7 +377,14 @@ PROMISES = (
             f"{INTEGRATION}cli.py::test_server_that_is_away_is_exit_69_without_its_password",
             f"{ACCEPTANCE}daemon_start.py::test_bad_url_is_refused_without_its_password",
             f"{ACCEPTANCE}daemon_reports.py::test_start_is_logged_with_what_it_runs_on_and_no_password",
+            f"{ACCEPTANCE}secrets.py::test_canary_is_found_however_it_is_written",
+            f"{ACCEPTANCE}secrets.py::test_no_command_shows_a_secret",
+            f"{ACCEPTANCE}secrets.py::test_server_that_is_away_is_told_without_its_secret",
+            f"{ACCEPTANCE}secrets.py::test_wrong_setting_is_told_without_its_secret",
+            f"{ACCEPTANCE}secrets.py::test_parameter_that_redis_does_not_know_is_told_without_its_secret",
+            f"{ACCEPTANCE}secrets.py::test_wrong_server_of_the_demo_is_told_without_its_secret",
+            f"{ACCEPTANCE}secrets.py::test_daemon_shows_no_secret",
         ),
-        "Metrics, the process list and encoded forms are not searched.",
+        "A URL that is given as a flag is in the process list: only variables and files keep it out.",
     ),
 )
