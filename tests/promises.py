@@ -294,8 +294,11 @@ PROMISES = (
     Promise(
         "P27",
         "A full disk is an outage: waited for, told, and over by itself.",
-        (f"{FAULTS}postgres_trouble.py::test_full_disk_and_the_like",),
-        "The server is made to say so (53100); no disk is filled.",
+        (
+            f"{FAULTS}full_disk.py::test_volume_that_fills_and_is_freed",
+            f"{FAULTS}postgres_trouble.py::test_full_disk_and_the_like",
+        ),
+        "A server whose log of changes finds no room ends; that it is started again is not ours to do.",
     ),
     Promise(
         "P28",
