@@ -8,7 +8,7 @@ mod query;
 use std::fmt;
 use std::ops::Range;
 
-use crate::formats::has_whitespace;
+use crate::formats::{Bytes, all_in, alphanumeric_and, has_whitespace};
 
 const SCHEME: &str = "at://";
 
@@ -209,11 +209,10 @@ fn is_authority(text: &str) -> bool {
 
 /// Not empty and only of characters that every part of the grammar takes and that are spelled as they are.
 fn is_plain(part: &str) -> bool {
-    !part.is_empty()
-        && part
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'-'))
+    !part.is_empty() && all_in(part, &PLAIN_BYTES)
 }
+
+static PLAIN_BYTES: Bytes = alphanumeric_and(b".:-");
 
 #[cfg(test)]
 mod tests;

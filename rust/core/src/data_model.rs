@@ -10,25 +10,75 @@ use crate::value::{Blob, Fault, Member, Value};
 /// The bytes of a CIDv1 with a digest of 32 bytes.
 const CID_BYTES: usize = 36;
 
+/// What an object stands for.
+pub(crate) struct Object<'a> {
+    pub(crate) value: Value<'a>,
+    /// Whether it is printed as its members are, in their order.
+    pub(crate) is_as_printed: bool,
+}
+
+impl<'a> Object<'a> {
+    fn new(value: Value<'a>, is_as_printed: bool) -> Self {
+        Self {
+            value,
+            is_as_printed,
+        }
+    }
+
+    fn plain(members: &[Member<'a>], is_as_printed: bool, arena: &'a Arena) -> Self {
+        Self::new(
+            Value::Object(arena.alloc_slice_copy(members)),
+            is_as_printed,
+        )
+    }
+
+    fn faulty(fault: Fault) -> Self {
+        Self::new(Value::Faulty(fault), false)
+    }
+}
+
 /// An object that has been read, as what it stands for. Its members are in JavaScript's order, their values converted.
-pub(crate) fn object<'a>(members: &mut [Member<'a>], arena: &'a Arena) -> Value<'a> {
-    let value = match members {
+/// Without `may_be_blob` no member [makes a typed blob](makes_blob) of it.
+pub(crate) fn object<'a>(
+    members: &mut [Member<'a>],
+    may_be_blob: bool,
+    arena: &'a Arena,
+) -> Object<'a> {
+    let object = match members {
         [only] => single(*only, arena),
         [first, second] => untyped_blob(*first, *second, arena),
         _ => None,
     };
-    value
-        .or_else(|| typed_blob(members, arena))
-        .unwrap_or_else(|| Value::Object(arena.alloc_slice_copy(members)))
+    match object {
+        Some(object) => object,
+        None if may_be_blob && members.iter().any(makes_blob) => {
+            typed_blob_or_plain(members, arena)
+        }
+        None => Object::plain(members, true, arena),
+    }
+}
+
+/// Whether a member says that its object is a typed blob.
+#[inline]
+pub(crate) fn makes_blob(member: &Member<'_>) -> bool {
+    member.key == *"$type" && member.value.as_text().is_some_and(|text| text == *"blob")
 }
 
 /// `{"$link": text}` or `{"$bytes": text}`.
-fn single<'a>(member: Member<'a>, arena: &'a Arena) -> Option<Value<'a>> {
+fn single<'a>(member: Member<'a>, arena: &'a Arena) -> Option<Object<'a>> {
     let text = member.value.as_text()?;
     if member.key == *"$link" {
-        Some(link(text, arena).map_or(Value::Faulty(Fault::BadLink), Value::Link))
+        let link = link(text, arena);
+        Some(link.map_or(Object::faulty(Fault::BadLink), |link| {
+            Object::new(Value::Link(link), link == text.as_str())
+        }))
     } else if member.key == *"$bytes" {
-        Some(base64(text).map_or(Value::Faulty(Fault::BadBytes), Value::Bytes))
+        Some(
+            base64(text).map_or(Object::faulty(Fault::BadBytes), |base64| {
+                let is_as_printed = base64.len() == text.as_str().len();
+                Object::new(Value::Bytes(base64), is_as_printed)
+            }),
+        )
     } else {
         None
     }
@@ -66,7 +116,7 @@ fn base64(text: Text<'_>) -> Option<&str> {
 }
 
 /// `{"cid": text, "mimeType": text}`
-fn untyped_blob<'a>(first: Member<'a>, second: Member<'a>, arena: &'a Arena) -> Option<Value<'a>> {
+fn untyped_blob<'a>(first: Member<'a>, second: Member<'a>, arena: &'a Arena) -> Option<Object<'a>> {
     let (cid, mime_type) = if first.key == *"cid" && second.key == *"mimeType" {
         (first.value, second.value)
     } else if first.key == *"mimeType" && second.key == *"cid" {
@@ -76,30 +126,41 @@ fn untyped_blob<'a>(first: Member<'a>, second: Member<'a>, arena: &'a Arena) -> 
     };
     let (given, mime_type) = (cid.as_text()?, mime_type.as_text()?);
     let Some(cid) = link(given, arena) else {
-        return Some(Value::Faulty(Fault::BadBlobCid));
+        return Some(Object::faulty(Fault::BadBlobCid));
     };
     let members = arena.alloc_slice_copy(&[first, second]);
-    Some(Value::Blob(arena.alloc(Blob::Untyped {
+    let blob = arena.alloc(Blob::Untyped {
         members,
         cid,
         mime_type,
-    })))
+    });
+    Some(Object::new(Value::Blob(blob), true))
 }
 
 /// `{"$type": "blob", "ref": link, "mimeType": text, "size": number}` in any order. With anything else in it the object is
 /// left alone, but for the `ref` of an old dialect.
-fn typed_blob<'a>(members: &mut [Member<'a>], arena: &'a Arena) -> Option<Value<'a>> {
-    let is_blob = |member: &Member<'_>| {
-        member.key == *"$type" && member.value.as_text().is_some_and(|text| text == *"blob")
-    };
-    if !members.iter().any(is_blob) {
-        return None;
-    }
+fn typed_blob_or_plain<'a>(members: &mut [Member<'a>], arena: &'a Arena) -> Object<'a> {
+    let mut is_as_printed = true;
     if let Some(member) = members.iter_mut().find(|member| member.key == *"ref")
         && let Some(cid) = dialect_link(member.value, arena)
     {
         member.value = Value::Link(cid);
+        is_as_printed = false;
     }
+    match typed_blob(members) {
+        Some(blob) => {
+            const ORDER: [&str; 4] = ["$type", "ref", "mimeType", "size"];
+            is_as_printed &= members
+                .iter()
+                .zip(ORDER)
+                .all(|(member, key)| member.key == *key);
+            Object::new(Value::Blob(arena.alloc(blob)), is_as_printed)
+        }
+        None => Object::plain(members, is_as_printed, arena),
+    }
+}
+
+fn typed_blob<'a>(members: &[Member<'a>]) -> Option<Blob<'a>> {
     let find = |key: &str| members.iter().find(|member| member.key == *key);
     match (
         find("ref")?.value,
@@ -107,11 +168,11 @@ fn typed_blob<'a>(members: &mut [Member<'a>], arena: &'a Arena) -> Option<Value<
         find("size")?.value,
     ) {
         (Value::Link(cid), Value::Text(mime_type), Value::Number(size)) if members.len() == 4 => {
-            Some(Value::Blob(arena.alloc(Blob::Typed {
+            Some(Blob::Typed {
                 cid,
                 mime_type,
                 size,
-            })))
+            })
         }
         _ => None,
     }

@@ -4,9 +4,10 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::Arena;
+use crate::document::Document;
 use crate::envelope;
 use crate::event::{Event, Outcome};
-use crate::json::{Document, MAX_DEPTH, Parser};
+use crate::json::{MAX_DEPTH, Parser};
 use crate::label::{self, Label};
 use crate::lexicon::collection_named;
 use crate::record::{self, Body};
@@ -71,7 +72,7 @@ impl<'a> Decoder<'a> {
     pub fn record(&mut self, collection: &str, json: &'a str) -> Option<Body<'a>> {
         let decode = || {
             let collection = collection_named(collection)?;
-            let document = self.parser.parse(json, self.arena).ok()?;
+            let document = self.parser.parse(json, self.arena).ok()?.of_record();
             if document.is_too_deep || json.len() > Self::MAX_BYTES {
                 return None;
             }

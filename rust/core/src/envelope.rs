@@ -4,8 +4,8 @@
 use crate::Arena;
 use crate::at_uri::AtUri;
 use crate::cid::canonical_text;
+use crate::document::Document;
 use crate::event::{Event, Kind, RecordEvent};
-use crate::json::Document;
 use crate::lexicon::collection_named;
 use crate::record;
 use crate::reject::{Ignored, Reason, Reject, Unusable};

@@ -13,9 +13,8 @@ use crate::tid::parse_tid;
 /// `did`: `did:`, a method of lower-case letters, `:`, and an identifier of `[A-Za-z0-9._:%-]` that ends in neither `:`
 /// nor `%`.
 pub fn is_did(text: &str) -> bool {
-    let Some((method, identifier)) = text
-        .strip_prefix("did:")
-        .and_then(|rest| rest.split_once(':'))
+    let Some((method, Some(identifier))) =
+        text.strip_prefix("did:").map(|rest| split_at(rest, b':'))
     else {
         return false;
     };
@@ -44,24 +43,29 @@ pub fn is_at_identifier(text: &str) -> bool {
 
 /// `at-uri`: `at://`, a DID or a handle, optionally a collection, optionally a record key, optionally a fragment.
 pub fn is_at_uri(text: &str) -> bool {
-    let (uri, fragment) = match text.split_once('#') {
-        Some((uri, fragment)) => (uri, Some(fragment)),
-        None => (text, None),
-    };
+    // No part in front of a fragment may hold `#`: most texts need no search for it.
+    is_at_uri_without_fragment(text)
+        || text.split_once('#').is_some_and(|(uri, fragment)| {
+            is_at_uri_without_fragment(uri)
+                && fragment.starts_with('/')
+                && all_in(fragment, &FRAGMENT_BYTES)
+        })
+}
+
+fn is_at_uri_without_fragment(uri: &str) -> bool {
     let Some(rest) = uri.strip_prefix("at://") else {
         return false;
     };
-    let mut segments = rest.split('/');
+    let (authority, path) = split_at(rest, b'/');
+    let (collection, rkey) = match path.map(|path| split_at(path, b'/')) {
+        Some((collection, rkey)) => (Some(collection), rkey),
+        None => (None, None),
+    };
     // The reference measures the text without its fragment.
     uri.len() <= 8192
-        && segments.next().is_some_and(is_at_identifier)
-        && segments.next().is_none_or(is_nsid)
-        && segments
-            .next()
-            .is_none_or(|rkey| !rkey.is_empty() && all_in(rkey, &AT_URI_BYTES))
-        && segments.next().is_none()
-        && fragment
-            .is_none_or(|fragment| fragment.starts_with('/') && all_in(fragment, &FRAGMENT_BYTES))
+        && is_at_identifier(authority)
+        && collection.is_none_or(is_nsid)
+        && rkey.is_none_or(|rkey| !rkey.is_empty() && all_in(rkey, &AT_URI_BYTES))
 }
 
 /// `nsid`: at least three labels; the first starts with a letter, the last is letters and digits and starts with a letter.
@@ -90,7 +94,7 @@ pub fn is_tid(text: &str) -> bool {
 /// `uri`: a scheme of `[A-Za-z0-9_]`, `:`, optionally `//`, then something that does not start with `/` and holds no
 /// whitespace.
 pub fn is_uri(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else {
+    let (scheme, Some(rest)) = split_at(text, b':') else {
         return false;
     };
     let rest = rest.strip_prefix("//").unwrap_or(rest);
@@ -106,8 +110,16 @@ pub fn is_cid(text: &str) -> bool {
     canonical_text(text).is_ok()
 }
 
+/// What is in front of the first such byte, which is ASCII, and what is behind it. For short texts, quicker than `split_once`.
+fn split_at(text: &str, separator: u8) -> (&str, Option<&str>) {
+    match text.bytes().position(|byte| byte == separator) {
+        Some(place) => (&text[..place], text.get(place + 1..)),
+        None => (text, None),
+    }
+}
+
 /// Which bytes a part may hold.
-type Bytes = [bool; 256];
+pub(crate) type Bytes = [bool; 256];
 
 static DID_BYTES: Bytes = alphanumeric_and(b"._:%-");
 static RECORD_KEY_BYTES: Bytes = alphanumeric_and(b"_~.:-");
@@ -115,7 +127,7 @@ static AT_URI_BYTES: Bytes = alphanumeric_and(b"._~:@!$&')(*+,;=%-");
 static FRAGMENT_BYTES: Bytes = alphanumeric_and(b"._~:@!$&')(*+,;=%[]/-");
 static SCHEME_BYTES: Bytes = alphanumeric_and(b"_");
 
-const fn alphanumeric_and(others: &[u8]) -> Bytes {
+pub(crate) const fn alphanumeric_and(others: &[u8]) -> Bytes {
     let mut bytes = [false; 256];
     let mut byte = 0u8;
     while byte < 0x80 {
@@ -130,7 +142,7 @@ const fn alphanumeric_and(others: &[u8]) -> Bytes {
     bytes
 }
 
-fn all_in(text: &str, bytes: &Bytes) -> bool {
+pub(crate) fn all_in(text: &str, bytes: &Bytes) -> bool {
     text.bytes().all(|byte| bytes[usize::from(byte)])
 }
 

@@ -18,7 +18,17 @@ pub fn grapheme_count_at_most(text: &str, max: usize) -> bool {
     if text.is_ascii() {
         return ascii_grapheme_count(text.as_bytes()) <= max;
     }
+    if utf16_length(text) <= max {
+        return true;
+    }
     text.graphemes(true).nth(max).is_none()
+}
+
+/// Each character begins with a byte that continues none; those of four bytes are two units.
+fn utf16_length(text: &str) -> usize {
+    text.bytes()
+        .map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(byte >= 0xf0))
+        .sum()
 }
 
 /// In ASCII only CR LF is a cluster of more than one character.
@@ -72,6 +82,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn units_are_counted(text in ".{0,20}") {
+            prop_assert_eq!(utf16_length(&text), text.encode_utf16().count());
+        }
+
         #[test]
         fn ascii_is_counted_as_by_the_general_rule(text in "[a\r\n\t]{0,12}") {
             prop_assert_eq!(ascii_grapheme_count(text.as_bytes()), text.graphemes(true).count());

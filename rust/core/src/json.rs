@@ -3,10 +3,14 @@
 //! Nothing here recurses, so no nesting overflows the stack; work and memory grow with the length of the text only.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::Arena;
 use crate::data_model;
+use crate::document::{Document, RECORD};
 use crate::members;
+use crate::scan::plain_end;
+use crate::source::Changes;
 use crate::text::Text;
 use crate::value::{Member, Value};
 use crate::{number, string};
@@ -37,34 +41,32 @@ impl fmt::Display for JsonFault {
 
 impl std::error::Error for JsonFault {}
 
-/// A parsed text.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Document<'a> {
-    pub(crate) value: Value<'a>,
-    /// Nested deeper than [`MAX_DEPTH`]: the value must not be walked.
-    pub(crate) is_too_deep: bool,
-    /// Some [`Value::Faulty`] was seen. It need not be in the value: a later member may have replaced it.
-    pub(crate) has_faults: bool,
-    /// Some text holds NUL or a lone surrogate.
-    pub(crate) has_unclean_text: bool,
-}
-
 /// Buffers that live from message to message.
 #[derive(Default)]
 pub(crate) struct Parser<'a> {
-    open: Vec<Open>,
+    open: Vec<Open<'a>>,
     items: Vec<Value<'a>>,
     members: Vec<Member<'a>>,
+    changes: Changes<'a>,
     text: String,
 }
 
 /// An array or object whose end has not been seen.
 #[derive(Clone, Copy)]
-enum Open {
-    /// Its items are those from here on in `items`.
-    Array(usize),
-    /// Its members are those from here on in `members`; the value of the last one is being read.
-    Object(usize),
+struct Open<'a> {
+    kind: Kind,
+    /// Its items, or members, are those from here on in `items`, or `members`.
+    start: usize,
+    /// Where its bracket or brace is.
+    at: usize,
+    /// The key that it is the value of, if the one around it is an object.
+    key: Text<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Array,
+    Object,
 }
 
 impl<'a> Parser<'a> {
@@ -76,34 +78,54 @@ impl<'a> Parser<'a> {
         self.open.clear();
         self.items.clear();
         self.members.clear();
+        self.changes.clear();
         let mut run = Run {
             parser: self,
             source,
             bytes: source.as_bytes(),
             at: 0,
+            key: Text::Plain(""),
             arena,
             depth: 0,
+            object: 0..0,
+            record: None,
+            has_indexes: false,
+            has_blobs: false,
             has_faults: false,
             has_unclean_text: false,
         };
         let value = run.document()?;
+        let source = |place| run.parser.changes.of(source, place, arena);
         Ok(Document {
             value,
             is_too_deep: run.depth > MAX_DEPTH,
             has_faults: run.has_faults,
             has_unclean_text: run.has_unclean_text,
+            source: value.as_object().and_then(|_| source(run.object.clone())),
+            source_of_record: run.record.clone().and_then(source),
         })
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "four facts about the text")]
 struct Run<'a, 'p> {
     parser: &'p mut Parser<'a>,
     source: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// Of the value that is being read, in an object.
+    key: Text<'a>,
     arena: &'a Arena,
     /// The deepest nesting so far.
     depth: usize,
+    /// Where the object is that was closed last.
+    object: Range<usize>,
+    /// Where the record is, if the last member of that name is an object.
+    record: Option<Range<usize>>,
+    /// Some key so far may be an array index.
+    has_indexes: bool,
+    /// Some object so far says that it is a blob.
+    has_blobs: bool,
     has_faults: bool,
     has_unclean_text: bool,
 }
@@ -117,30 +139,30 @@ impl<'a> Run<'a, '_> {
             };
             // A value may close any number of the arrays and objects that it is the last one of.
             loop {
-                match self.parser.open.last() {
-                    None => return self.end(value),
-                    Some(Open::Array(start)) => {
-                        let start = *start;
+                let Some(open) = self.parser.open.last() else {
+                    return self.end(value);
+                };
+                match open.kind {
+                    Kind::Array => {
                         self.parser.items.push(value);
                         match self.next_byte() {
                             b',' => {
                                 self.at += 1;
                                 break;
                             }
-                            b']' => value = self.close_array(start),
+                            b']' => value = self.close_array(),
                             _ => return Err(self.expected("a comma or a closing bracket")),
                         }
                     }
-                    Some(Open::Object(start)) => {
-                        let start = *start;
-                        self.set_member(value);
+                    Kind::Object => {
+                        self.add_member(value);
                         match self.next_byte() {
                             b',' => {
                                 self.at += 1;
                                 self.key("a key")?;
                                 break;
                             }
-                            b'}' => value = self.close_object(start),
+                            b'}' => value = self.close_object(),
                             _ => return Err(self.expected("a comma or a closing brace")),
                         }
                     }
@@ -155,11 +177,7 @@ impl<'a> Run<'a, '_> {
             b'"' => Value::Text(self.text()?),
             b'{' => return self.open_object(),
             b'[' => return Ok(self.open_array()),
-            b'-' | b'0'..=b'9' => {
-                let (number, end) = number::read(self.source, self.at)?;
-                self.at = end;
-                Value::Number(number)
-            }
+            b'-' | b'0'..=b'9' => Value::Number(self.number()?),
             b't' => self.word("true", Value::Bool(true))?,
             b'f' => self.word("false", Value::Bool(false))?,
             b'n' => self.word("null", Value::Null)?,
@@ -169,86 +187,130 @@ impl<'a> Run<'a, '_> {
     }
 
     fn open_array(&mut self) -> Option<Value<'a>> {
-        self.at += 1;
-        self.push(Open::Array(self.parser.items.len()));
-        if self.next_byte() != b']' {
-            return None;
+        self.open(Kind::Array, self.parser.items.len());
+        if self.next_byte() == b']' {
+            return Some(self.close_array());
         }
-        self.parser.open.pop();
-        self.at += 1;
-        Some(Value::Array(&[]))
+        None
     }
 
     fn open_object(&mut self) -> Result<Option<Value<'a>>, JsonFault> {
-        self.at += 1;
-        self.push(Open::Object(self.parser.members.len()));
-        if self.next_byte() != b'}' {
-            self.key("a key or a closing brace")?;
-            return Ok(None);
+        self.open(Kind::Object, self.parser.members.len());
+        if self.next_byte() == b'}' {
+            return Ok(Some(self.close_object()));
         }
-        self.parser.open.pop();
-        self.at += 1;
-        Ok(Some(Value::Object(&[])))
+        self.key("a key or a closing brace")?;
+        Ok(None)
     }
 
-    fn push(&mut self, open: Open) {
-        self.parser.open.push(open);
+    fn open(&mut self, kind: Kind, start: usize) {
+        self.parser.open.push(Open {
+            kind,
+            start,
+            at: self.at,
+            key: self.key,
+        });
         self.depth = self.depth.max(self.parser.open.len());
+        self.at += 1;
     }
 
-    /// Reads a key and its colon; the member waits for its value.
+    /// Reads a key and its colon; its value comes next.
+    #[inline]
     fn key(&mut self, expected: &'static str) -> Result<(), JsonFault> {
         if self.next_byte() != b'"' {
             return Err(self.expected(expected));
         }
-        let key = self.text()?;
+        self.key = self.text()?;
         if self.next_byte() != b':' {
             return Err(self.expected("a colon"));
         }
         self.at += 1;
-        self.parser.members.push(Member {
-            key,
-            value: Value::Null,
-        });
         Ok(())
     }
 
-    /// Gives the last member its value. JavaScript's assignment to `__proto__` makes no property (records.md 7).
-    fn set_member(&mut self, value: Value<'a>) {
-        if let Some(member) = self.parser.members.last_mut() {
-            if member.key == *"__proto__" {
-                self.parser.members.pop();
-            } else {
-                member.value = value;
-            }
+    /// Adds a value under the key that was read. JavaScript's assignment to `__proto__` makes no property (records.md 7).
+    #[inline]
+    fn add_member(&mut self, value: Value<'a>) {
+        let key = self.key;
+        if self.parser.open.len() == 1 && key == *RECORD {
+            self.record = value.as_object().map(|_| self.object.clone());
+        }
+        if key == *"__proto__" {
+            self.parser.changes.give_up();
+        } else {
+            let member = Member { key, value };
+            self.has_indexes |= members::starts_as_index(key);
+            self.has_blobs |= data_model::makes_blob(&member);
+            self.parser.members.push(member);
         }
     }
 
-    fn close_array(&mut self, start: usize) -> Value<'a> {
-        self.parser.open.pop();
+    /// Closes the innermost one: where its values start and where it does. What it is the value of is to be read again.
+    fn close(&mut self) -> (usize, usize) {
         self.at += 1;
+        let Some(open) = self.parser.open.pop() else {
+            return (0, 0);
+        };
+        self.key = open.key;
+        (open.start, open.at)
+    }
+
+    fn close_array(&mut self) -> Value<'a> {
+        let (start, _) = self.close();
         let items = self.arena.alloc_slice_copy(&self.parser.items[start..]);
         self.parser.items.truncate(start);
         Value::Array(items)
     }
 
-    fn close_object(&mut self, start: usize) -> Value<'a> {
-        self.parser.open.pop();
-        self.at += 1;
-        members::settle(&mut self.parser.members, start);
-        let value = data_model::object(&mut self.parser.members[start..], self.arena);
+    fn close_object(&mut self) -> Value<'a> {
+        let (start, at) = self.close();
+        self.object = at..self.at;
+        let is_moved = members::settle(&mut self.parser.members, start, self.has_indexes);
+        let members = &mut self.parser.members[start..];
+        let object = data_model::object(members, self.has_blobs, self.arena);
         self.parser.members.truncate(start);
-        self.has_faults |= matches!(value, Value::Faulty(_));
-        value
+        self.has_faults |= matches!(object.value, Value::Faulty(_));
+        if is_moved || !object.is_as_printed {
+            self.parser.changes.add(at..self.at, object.value);
+        }
+        object.value
     }
 
-    #[inline]
+    /// Reads the string whose opening quote is here. Most have no escapes.
+    #[expect(clippy::inline_always, reason = "the hottest lines there are")]
+    #[inline(always)]
     fn text(&mut self) -> Result<Text<'a>, JsonFault> {
-        let (text, end) =
-            string::read(self.source, self.at + 1, self.arena, &mut self.parser.text)?;
+        let from = self.at + 1;
+        let end = plain_end(self.bytes, from);
+        if self.bytes.get(end) == Some(&b'"') {
+            self.at = end + 1;
+            return Ok(Text::Plain(&self.source[from..end]));
+        }
+        self.text_with_escapes()
+    }
+
+    #[cold]
+    fn text_with_escapes(&mut self) -> Result<Text<'a>, JsonFault> {
+        let start = self.at;
+        let (text, end) = string::read(self.source, start + 1, self.arena, &mut self.parser.text)?;
         self.at = end;
-        self.has_unclean_text |= !text.is_clean();
+        if let Text::Escaped(escaped) = text {
+            self.has_unclean_text |= !text.is_clean();
+            if !escaped.is_as_printed {
+                self.parser.changes.add(start..end, Value::Text(text));
+            }
+        }
         Ok(text)
+    }
+
+    fn number(&mut self) -> Result<f64, JsonFault> {
+        let number = number::read(self.source, self.at)?;
+        if !number.is_as_printed {
+            let value = Value::Number(number.value);
+            self.parser.changes.add(self.at..number.end, value);
+        }
+        self.at = number.end;
+        Ok(number.value)
     }
 
     fn word(&mut self, word: &'static str, value: Value<'a>) -> Result<Value<'a>, JsonFault> {
@@ -269,11 +331,21 @@ impl<'a> Run<'a, '_> {
     }
 
     /// The next byte that is not white space; NUL, which no JSON text has outside of strings, at the end.
+    #[inline]
     fn next_byte(&mut self) -> u8 {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte > b' ' => *byte,
+            _ => self.byte_behind_space(),
+        }
+    }
+
+    #[cold]
+    fn byte_behind_space(&mut self) -> u8 {
         while let Some(byte) = self.bytes.get(self.at) {
             if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
                 return *byte;
             }
+            self.parser.changes.give_up();
             self.at += 1;
         }
         0

@@ -1,5 +1,6 @@
 //! The properties of an object as JavaScript has them.
 
+use crate::text::Text;
 use crate::value::Member;
 
 /// Above this many members duplicates are found by sorting instead of comparing each with each.
@@ -8,41 +9,54 @@ const FEW: usize = 16;
 const MAX_INDEX: u64 = 4_294_967_294;
 
 /// Brings the members from `start` on into JavaScript's form: of equal keys the first keeps its place and takes the last
-/// one's value, and keys that are array indexes come first, ascending.
-pub(crate) fn settle(members: &mut Vec<Member<'_>>, start: usize) {
-    let count = members.len() - start;
-    if count > 1 {
-        let own = &mut members[start..];
-        let has_duplicates = if count <= FEW {
+/// one's value, and keys that are array indexes come first, ascending. Whether that changed anything. Without `may_be_indexes`
+/// no key [starts as an index](starts_as_index).
+pub(crate) fn settle(members: &mut Vec<Member<'_>>, start: usize, may_be_indexes: bool) -> bool {
+    let mut is_changed = false;
+    let own = &mut members[start..];
+    if may_have_duplicates(own) {
+        let has_duplicates = if own.len() <= FEW {
             has_equal_pair(own)
         } else {
             has_equal_neighbours(&sorted(own), own)
         };
         if has_duplicates {
             merge_duplicates(members, start);
-        }
-        let own = &mut members[start..];
-        if own.iter().any(|member| index(member).is_some()) {
-            own.sort_by_cached_key(|member| index(member).unwrap_or(u64::MAX));
+            is_changed = true;
         }
     }
+    let own = &mut members[start..];
+    if may_be_indexes && own.len() > 1 && own.iter().any(|member| index(member).is_some()) {
+        own.sort_by_cached_key(|member| index(member).unwrap_or(u64::MAX));
+        is_changed = true;
+    }
+    is_changed
 }
 
-/// Compares each key with each, for at most [`FEW`] members.
-fn has_equal_pair(members: &[Member<'_>]) -> bool {
-    let mut marks = [0; FEW];
-    for (place, member) in members.iter().enumerate() {
-        let mark = mark(member.key.as_str().as_bytes());
-        if marks[..place].contains(&mark)
-            && members[..place]
-                .iter()
-                .any(|earlier| earlier.key == member.key)
-        {
-            return true;
-        }
-        marks[place] = mark;
+/// Whether two keys have the same mark modulo 256: those of most objects have not.
+fn may_have_duplicates(members: &[Member<'_>]) -> bool {
+    if members.len() < 2 {
+        return false;
     }
-    false
+    let mut seen = [0u64; 4];
+    members.iter().any(|member| {
+        let mark = mark(member.key.as_str().as_bytes());
+        let place = mark.wrapping_mul(0x9e37_79b1) >> 24;
+        let bit = 1 << (place & 63);
+        let word = &mut seen[(place >> 6) as usize];
+        let is_seen = *word & bit != 0;
+        *word |= bit;
+        is_seen
+    })
+}
+
+/// Compares each key with each.
+fn has_equal_pair(members: &[Member<'_>]) -> bool {
+    members.iter().enumerate().any(|(place, member)| {
+        members[..place]
+            .iter()
+            .any(|earlier| earlier.key == member.key)
+    })
 }
 
 /// What most different keys differ in: first, middle and last byte, and length.
@@ -96,10 +110,20 @@ fn merge_duplicates(members: &mut Vec<Member<'_>>, start: usize) {
     });
 }
 
+/// Whether a key starts with a digit, as array indexes do.
+#[inline]
+pub(crate) fn starts_as_index(key: Text<'_>) -> bool {
+    key.as_str()
+        .as_bytes()
+        .first()
+        .is_some_and(u8::is_ascii_digit)
+}
+
 /// The number of a key that is an array index in canonical spelling.
 fn index(member: &Member<'_>) -> Option<u64> {
     let text = member.key.as_str();
-    let is_canonical = text.len() <= 10
+    let is_canonical = starts_as_index(member.key)
+        && text.len() <= 10
         && text.bytes().all(|byte| byte.is_ascii_digit())
         && (text == "0" || !text.starts_with('0'));
     is_canonical
@@ -111,7 +135,6 @@ fn index(member: &Member<'_>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Text;
     use crate::value::Value;
 
     /// The settled keys with the place each value came from.
@@ -128,7 +151,7 @@ mod tests {
                 value: Value::Bytes(place),
             });
         }
-        settle(&mut members, 1);
+        settle(&mut members, 1, true);
         assert!(members[0].key == *"before");
         members[1..]
             .iter()

@@ -4,9 +4,21 @@ use crate::json::JsonFault;
 
 /// Up to here an integer and its double are the same.
 const MAX_EXACT_DIGITS: usize = 15;
+/// Every integer below it is a double.
+const MAX_EXACT: u64 = 1 << 53;
 
-/// Reads a JSON number (RFC 8259, section 6) that starts at `from`; returns it and the index behind it.
-pub(crate) fn read(source: &str, from: usize) -> Result<(f64, usize), JsonFault> {
+/// A number that was read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Number {
+    pub(crate) value: f64,
+    /// The index behind it.
+    pub(crate) end: usize,
+    /// Whether it is surely printed as it stands there. So are integers of usual size.
+    pub(crate) is_as_printed: bool,
+}
+
+/// Reads a JSON number (RFC 8259, section 6) that starts at `from`.
+pub(crate) fn read(source: &str, from: usize) -> Result<Number, JsonFault> {
     let bytes = source.as_bytes();
     let digit_at = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let digits_end = |mut at: usize| {
@@ -39,27 +51,53 @@ pub(crate) fn read(source: &str, from: usize) -> Result<(f64, usize), JsonFault>
             return Err(JsonFault::new(end, "a digit in the exponent"));
         }
     }
-    let number = if end == integer_end && end - start <= MAX_EXACT_DIGITS {
+    let is_short = end == integer_end && end - start <= MAX_EXACT_DIGITS;
+    let value = if is_short {
         let digits = bytes.get(start..end).unwrap_or_default();
         // Exact: fifteen digits are less than 2^53.
         let number = digits
             .iter()
-            .fold(0.0, |number, digit| number * 10.0 + f64::from(digit - b'0'));
+            .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+        let number = integer_as_double(number);
         if is_negative { -number } else { number }
     } else {
         let text = source.get(from..end).unwrap_or_default();
         text.parse().map_err(|_| JsonFault::new(from, "a number"))?
     };
-    Ok((number, end))
+    Ok(Number {
+        value,
+        end,
+        // Minus zero loses its sign.
+        is_as_printed: is_short && !(is_negative && value == 0.0),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+fn integer_as_double(integer: i64) -> f64 {
+    integer as f64
 }
 
 /// Appends a number as `JSON.stringify` prints it: `null` where it is not finite, `0` for minus zero.
 pub(crate) fn print(number: f64, out: &mut String) {
-    if number.is_finite() {
+    if let Some(integer) = exact_integer(number) {
+        out.push_str(itoa::Buffer::new().format(integer));
+    } else if number.is_finite() {
         out.push_str(ryu_js::Buffer::new().format_finite(number));
     } else {
         out.push_str("null");
     }
+}
+
+/// The integer that a double is, if it is none of those beyond which doubles have gaps. Most numbers of records are.
+fn exact_integer(number: f64) -> Option<i64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates, and what differs from the number is refused"
+    )]
+    let integer = number as i64;
+    let is_exact = integer.unsigned_abs() < MAX_EXACT
+        && integer_as_double(integer).to_bits() == number.to_bits();
+    is_exact.then_some(integer)
 }
 
 #[cfg(test)]
@@ -67,10 +105,11 @@ mod tests {
     use super::*;
 
     fn reprint(source: &str) -> String {
-        let (number, end) = read(source, 0).unwrap();
-        assert_eq!(end, source.len(), "{source}");
+        let number = read(source, 0).unwrap();
+        assert_eq!(number.end, source.len(), "{source}");
         let mut out = String::new();
-        print(number, &mut out);
+        print(number.value, &mut out);
+        assert!(!number.is_as_printed || out == source, "{source}");
         out
     }
 
@@ -88,7 +127,11 @@ mod tests {
             ("0.000001", "0.000001"),
             ("1e21", "1e+21"),
             ("123456789012345", "123456789012345"),
+            ("9007199254740991", "9007199254740991"),
+            ("-9007199254740991", "-9007199254740991"),
             ("9007199254740993", "9007199254740992"),
+            ("9223372036854775808", "9223372036854776000"),
+            ("-9223372036854775808", "-9223372036854776000"),
             ("12345678901234567890", "12345678901234567000"),
             ("123456789012345678901234567890", "1.2345678901234568e+29"),
             ("1e400", "null"),
@@ -101,6 +144,7 @@ mod tests {
 
     #[test]
     fn a_number_ends_where_its_grammar_ends() {
+        let read = |source, from| read(source, from).map(|number| (number.value, number.end));
         assert_eq!(read("12]", 0).unwrap(), (12.0, 2));
         assert_eq!(read("[-1.5e1,", 1).unwrap(), (-15.0, 7));
     }
@@ -112,6 +156,6 @@ mod tests {
         ] {
             assert!(read(source, 0).is_err(), "{source}");
         }
-        assert!(read("0x10", 0).is_ok_and(|(_, end)| end == 1));
+        assert!(read("0x10", 0).is_ok_and(|number| number.end == 1));
     }
 }

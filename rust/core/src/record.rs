@@ -1,7 +1,9 @@
 //! One record: the text to store, and its declared properties.
 
+use std::borrow::Cow;
+
 use crate::Arena;
-use crate::json::Document;
+use crate::document::Document;
 use crate::lexicon::Collection;
 use crate::print::print;
 use crate::reject::{Reason, Reject};
@@ -42,11 +44,17 @@ pub(crate) fn decode<'a>(
     let created_at = get(properties, "createdAt").and_then(Value::as_text);
     let facets = get(properties, "descriptionFacets");
     Ok(Body {
-        json: printed(record, arena, out),
+        json: match document.source_of_record {
+            Some(source) => source.printed(arena, out),
+            None => printed(record, arena, out),
+        },
         properties,
         created_at: created_at
             .and_then(|text| normalize_created_at(text.as_str()))
-            .map(|text| &*arena.alloc_str(&text)),
+            .map(|text| match text {
+                Cow::Borrowed(text) => text,
+                Cow::Owned(text) => arena.alloc_str(&text),
+            }),
         description_facets: facets.map(|facets| printed(facets, arena, out)),
         is_unclean: document.has_unclean_text
             && properties.iter().any(|member| is_unclean(member.value)),

@@ -39,6 +39,7 @@ struct Escapes<'a, 's> {
     text: &'s mut String,
     lone: Vec<LoneSurrogate>,
     has_nul: bool,
+    is_as_printed: bool,
 }
 
 impl<'a> Escapes<'a, '_> {
@@ -59,6 +60,7 @@ impl<'a> Escapes<'a, '_> {
             text: scratch,
             lone: Vec::new(),
             has_nul: false,
+            is_as_printed: true,
         };
         loop {
             match source.as_bytes().get(reader.at) {
@@ -74,6 +76,7 @@ impl<'a> Escapes<'a, '_> {
             text: arena.alloc_str(reader.text),
             lone: arena.alloc_slice_copy(&reader.lone),
             has_nul: reader.has_nul,
+            is_as_printed: reader.is_as_printed,
         };
         Ok((Text::Escaped(arena.alloc(escaped)), reader.at + 1))
     }
@@ -82,7 +85,11 @@ impl<'a> Escapes<'a, '_> {
     fn escape(&mut self) -> Result<(), JsonFault> {
         let character = match self.source.as_bytes().get(self.at + 1) {
             Some(b'u') => return self.unicode_escape(),
-            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(*byte),
+            Some(byte @ (b'"' | b'\\')) => char::from(*byte),
+            Some(b'/') => {
+                self.is_as_printed = false;
+                '/'
+            }
             Some(b'b') => '\u{8}',
             Some(b'f') => '\u{c}',
             Some(b'n') => '\n',
@@ -97,6 +104,7 @@ impl<'a> Escapes<'a, '_> {
 
     fn unicode_escape(&mut self) -> Result<(), JsonFault> {
         let unit = self.unit()?;
+        self.is_as_printed &= self.has_printed_form(unit);
         self.at += 6;
         if let Some(character) = char::from_u32(u32::from(unit)) {
             self.has_nul |= character == '\0';
@@ -108,6 +116,7 @@ impl<'a> Escapes<'a, '_> {
             let pair = char::decode_utf16([unit, self.unit()?]).next();
             if let Some(Ok(character)) = pair {
                 self.text.push(character);
+                self.is_as_printed = false;
                 self.at += 6;
                 return Ok(());
             }
@@ -118,6 +127,15 @@ impl<'a> Escapes<'a, '_> {
         });
         self.text.push(char::REPLACEMENT_CHARACTER);
         Ok(())
+    }
+
+    /// Whether the escape at `at` is how the unit is printed: lone surrogates and some control characters are, in lower
+    /// case. A pair of surrogates is not, and its second half has not been seen yet.
+    fn has_printed_form(&self, unit: u16) -> bool {
+        let digits = self.source.get(self.at + 2..self.at + 6);
+        let is_control = unit < 0x20 && !matches!(unit, 8 | 9 | 10 | 12 | 13);
+        (is_control || (0xd800..0xe000).contains(&unit))
+            && digits.is_some_and(|digits| !digits.bytes().any(|digit| digit.is_ascii_uppercase()))
     }
 
     /// The code unit of the `\uXXXX` at `at`.

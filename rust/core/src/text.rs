@@ -29,6 +29,8 @@ pub struct Escaped<'a> {
     pub lone: &'a [LoneSurrogate],
     /// Whether `text` holds NUL.
     pub has_nul: bool,
+    /// Whether the source has the escapes with which the text is printed.
+    pub is_as_printed: bool,
 }
 
 impl<'a> Text<'a> {

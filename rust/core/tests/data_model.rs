@@ -123,6 +123,19 @@ fn blobs_are_printed_in_one_order() {
 }
 
 #[test]
+fn what_is_less_than_a_blob_keeps_its_order_and_gets_its_link() {
+    let link = link();
+    for members in ["", r#","size":1"#, r#","size":1,"mimeType":5"#] {
+        let printed_with =
+            |reference: &str| format!(r#"{{"ref":{reference},"$type":"blob"{members}}}"#);
+        assert_eq!(
+            printed(&printed_with(&format!("\"{CID}\""))),
+            printed_with(&link)
+        );
+    }
+}
+
+#[test]
 fn untyped_blobs_keep_their_form_and_their_text() {
     for record in [
         r#"{"cid":"zb2rhe5P4gXftAwvA4eXQ5HJwsER2owDyS9sKaQRRVQPn93bA","mimeType":"image/png"}"#,

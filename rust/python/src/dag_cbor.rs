@@ -226,7 +226,7 @@ impl<'a> Visitor<'a> for Builder<'a, '_> {
     }
 
     fn key(&mut self, key: &'a [u8]) -> Result<(), Error> {
-        let object = self.keys.get(key);
+        let object = self.keys.get(key).clone();
         if let Some(Container::Dict(_, next)) = self.open.last_mut() {
             *next = Some(object);
         }

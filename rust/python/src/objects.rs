@@ -55,9 +55,10 @@ impl<'a, 'py> Builder<'a, 'py> {
         let Some(body) = body else {
             return Ok(self.py.None().into_bound(self.py));
         };
+        let (value, created_at) = self.values.record(body.properties, body.created_at)?;
         let record = classes::Record {
-            value: self.values.dict(body.properties)?.unbind(),
-            created_at: self.optional(body.created_at),
+            value: value.unbind(),
+            created_at: created_at.map(Bound::unbind),
             description_facets: self.optional(body.description_facets),
         };
         Ok(Bound::new(self.py, record)?.into_any())
@@ -117,8 +118,9 @@ impl<'a, 'py> Builder<'a, 'py> {
         if let Some((cid, body)) = &record.body {
             built.cid = Some(self.text(cid));
             built.json = Some(self.text(body.json));
-            built.value = Some(self.values.dict(body.properties)?.unbind());
-            built.created_at = self.optional(body.created_at);
+            let (value, created_at) = self.values.record(body.properties, body.created_at)?;
+            built.value = Some(value.unbind());
+            built.created_at = created_at.map(Bound::unbind);
             built.description_facets = self.optional(body.description_facets);
             built.cleaned |= body.is_unclean;
         }

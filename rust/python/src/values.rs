@@ -10,6 +10,9 @@ use crate::keys::Keys;
 
 /// Integers above this are not exact as doubles, so they stay floats.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+/// Bytes of a text that is likely to come again.
+const SHORT: usize = 5;
+
 /// Builds values of one batch.
 pub(crate) struct Values<'a, 'py> {
     py: Python<'py>,
@@ -22,24 +25,59 @@ impl<'a, 'py> Values<'a, 'py> {
         Self { py, keys }
     }
 
-    pub(crate) fn dict(&mut self, members: &[Member<'a>]) -> PyResult<Bound<'py, PyDict>> {
+    /// The declared properties of a record. `created_at` is given with its object, which is the property's own where the
+    /// texts are one.
+    pub(crate) fn record(
+        &mut self,
+        properties: &[Member<'a>],
+        created_at: Option<&'a str>,
+    ) -> PyResult<(Bound<'py, PyDict>, Option<Bound<'py, PyString>>)> {
+        let dict = PyDict::new(self.py);
+        let mut shared = None;
+        for member in properties {
+            let value = self.value(member)?;
+            if let (Some(created_at), Value::Text(Text::Plain(text))) = (created_at, member.value)
+                && std::ptr::eq(text, created_at)
+            {
+                shared = Some(value.clone().cast_into()?);
+            }
+            dict.set_item(self.key(member.key), value)?;
+        }
+        let created_at = shared.or_else(|| created_at.map(|text| PyString::new(self.py, text)));
+        Ok((dict, created_at))
+    }
+
+    fn dict(&mut self, members: &[Member<'a>]) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(self.py);
         for member in members {
-            let value = self.value(member.value)?;
+            let value = self.value(member)?;
             dict.set_item(self.key(member.key), value)?;
         }
         Ok(dict)
     }
 
+    fn value(&mut self, member: &Member<'a>) -> PyResult<Bound<'py, PyAny>> {
+        match member.value {
+            Value::Text(Text::Plain(text)) if member.key == *"$type" => {
+                Ok(self.keys.get(text.as_bytes()).clone().into_any())
+            }
+            value => self.item(value),
+        }
+    }
+
     /// Recurses as deep as the value is nested, which the decoder bounds.
-    fn value(&mut self, value: Value<'a>) -> PyResult<Bound<'py, PyAny>> {
+    fn item(&mut self, value: Value<'a>) -> PyResult<Bound<'py, PyAny>> {
         Ok(match value {
+            // A language, as a rule.
+            Value::Text(Text::Plain(text)) if text.len() <= SHORT => {
+                self.keys.get(text.as_bytes()).clone().into_any()
+            }
             Value::Text(text) => self.text(text).into_any(),
             Value::Object(members) => self.dict(members)?.into_any(),
             Value::Array(items) => {
                 let list = PyList::empty(self.py);
                 for item in items {
-                    list.append(self.value(*item)?)?;
+                    list.append(self.item(*item)?)?;
                 }
                 list.into_any()
             }
@@ -79,14 +117,20 @@ impl<'a, 'py> Values<'a, 'py> {
                 mime_type,
                 size,
             } => {
-                dict.set_item(self.keys.get(b"$type"), self.keys.get(b"blob"))?;
-                dict.set_item(self.keys.get(b"ref"), self.single("$link", cid)?)?;
-                dict.set_item(self.keys.get(b"mimeType"), self.text(mime_type))?;
-                dict.set_item(self.keys.get(b"size"), self.number(size)?)?;
+                let kind = self.keys.get(b"blob").clone();
+                dict.set_item(self.keys.get(b"$type"), kind)?;
+                let link = self.single("$link", cid)?;
+                dict.set_item(self.keys.get(b"ref"), link)?;
+                let mime_type = self.mime_type(mime_type);
+                dict.set_item(self.keys.get(b"mimeType"), mime_type)?;
+                let size = self.number(size)?;
+                dict.set_item(self.keys.get(b"size"), size)?;
             }
             Blob::Untyped { cid, mime_type, .. } => {
-                dict.set_item(self.keys.get(b"cid"), PyString::new(self.py, cid))?;
-                dict.set_item(self.keys.get(b"mimeType"), self.text(mime_type))?;
+                let cid = PyString::new(self.py, cid);
+                dict.set_item(self.keys.get(b"cid"), cid)?;
+                let mime_type = self.mime_type(mime_type);
+                dict.set_item(self.keys.get(b"mimeType"), mime_type)?;
             }
         }
         Ok(dict)
@@ -96,10 +140,19 @@ impl<'a, 'py> Values<'a, 'py> {
         PyString::new(self.py, &text.cleaned())
     }
 
-    fn key(&mut self, key: Text<'a>) -> Bound<'py, PyString> {
+    /// One of few, as a rule.
+    fn mime_type(&mut self, text: Text<'a>) -> Bound<'py, PyString> {
+        match text {
+            Text::Plain(text) => self.keys.get(text.as_bytes()).clone(),
+            Text::Escaped(_) => self.text(text),
+        }
+    }
+
+    #[inline]
+    fn key(&mut self, key: Text<'a>) -> &Bound<'py, PyString> {
         match key.cleaned() {
             Cow::Borrowed(key) => self.keys.get(key.as_bytes()),
-            Cow::Owned(key) => PyString::new(self.py, &key),
+            Cow::Owned(key) => self.keys.once(&key),
         }
     }
 }

@@ -7,13 +7,19 @@ const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 /// What [`value`] gives for a byte outside the alphabet: a bit that no value has.
 pub(super) const NO_DIGIT: u8 = 0x80;
 
-pub(super) const fn value(digit: u8) -> u8 {
-    match digit {
-        b'a'..=b'z' => digit - b'a',
-        b'2'..=b'7' => digit - b'2' + 26,
-        _ => NO_DIGIT,
-    }
+pub(super) fn value(digit: u8) -> u8 {
+    VALUES[usize::from(digit)]
 }
+
+static VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0u8;
+    while (value as usize) < DIGITS.len() {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
 
 /// Takes `=` at the end, any number of it; refuses spare bits that are not zero.
 pub(super) fn decode(text: &[u8]) -> Result<Vec<u8>, CidError> {

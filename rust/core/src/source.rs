@@ -1,0 +1,237 @@
+//! The source of a record as its text in the database: most records come as they are printed, or nearly so.
+
+use std::ops::Range;
+
+use crate::Arena;
+use crate::print::print;
+use crate::value::Value;
+
+/// A part of the source that is printed in another way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change<'a> {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// A string that is a key is a text, too.
+    pub(crate) value: Value<'a>,
+}
+
+/// The changes of a text, in its order; none lies in another.
+#[derive(Default)]
+pub(crate) struct Changes<'a> {
+    all: Vec<Change<'a>>,
+    /// Something else is different as well: white space, a member that is left out.
+    are_incomplete: bool,
+}
+
+impl<'a> Changes<'a> {
+    pub(crate) fn clear(&mut self) {
+        self.all.clear();
+        self.are_incomplete = false;
+    }
+
+    /// Notes that `place`, which ends where the parser is, is printed as `value`.
+    pub(crate) fn add(&mut self, place: Range<usize>, value: Value<'a>) {
+        let is_within = |change: &Change<'_>| change.start >= place.start;
+        while self.all.pop_if(|change| is_within(change)).is_some() {}
+        self.all.push(Change {
+            start: place.start,
+            end: place.end,
+            value,
+        });
+    }
+
+    pub(crate) fn give_up(&mut self) {
+        self.are_incomplete = true;
+    }
+
+    /// What is known of the value at `place`; None where it has to be printed.
+    pub(crate) fn of(
+        &self,
+        source: &'a str,
+        place: Range<usize>,
+        arena: &'a Arena,
+    ) -> Option<Source<'a>> {
+        if self.are_incomplete {
+            return None;
+        }
+        let first = self
+            .all
+            .partition_point(|change| change.start < place.start);
+        let rest = self.all.get(first..)?;
+        let count = rest.partition_point(|change| change.end <= place.end);
+        Some(Source {
+            text: source.get(place.clone())?,
+            start: place.start,
+            changes: arena.alloc_slice_copy(rest.get(..count)?),
+        })
+    }
+}
+
+/// The source of a value, and how it differs from the value's text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    text: &'a str,
+    /// Where it starts in the source of the message, by which the changes count.
+    start: usize,
+    changes: &'a [Change<'a>],
+}
+
+impl<'a> Source<'a> {
+    /// What [`print`] makes of the value.
+    pub(crate) fn printed(self, arena: &'a Arena, out: &mut String) -> &'a str {
+        if self.changes.is_empty() {
+            return self.text;
+        }
+        out.clear();
+        let mut at = 0;
+        for change in self.changes {
+            out.push_str(&self.text[at..change.start - self.start]);
+            print(change.value, out);
+            at = change.end - self.start;
+        }
+        out.push_str(&self.text[at..]);
+        arena.alloc_str(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::json::Parser;
+    use crate::value::get;
+
+    const CID: &str = "bafkreidmlxqhnweze2fp4uqytsnbcwooj4votcguefexlwot6plzyxoigm";
+    const SPELLINGS: &[&str] = &[
+        "null",
+        "true",
+        "0",
+        "-0",
+        "7",
+        "-12",
+        "1.0",
+        "1e3",
+        "0.5",
+        "123456789012345",
+        "1234567890123456",
+        r#""""#,
+        r#""a""#,
+        r#""\n\t\b\f\r\"\\""#,
+        r#""\/""#,
+        r#""\u000a""#,
+        r#""\u001f""#,
+        r#""\u001F""#,
+        r#""\u0000""#,
+        r#""\u00e9""#,
+        r#""\ud83d\ude00""#,
+        r#""\ud800""#,
+        r#""\uD800""#,
+        r#""\udc00\ud800x""#,
+        "\"é😀\u{7f}\"",
+        "{}",
+        "[]",
+        r#"{"$bytes":"AQI"}"#,
+        r#"{"$bytes":"AQI="}"#,
+        r#"{"$bytes":"\/\/8"}"#,
+        r#"{"$link":"CID"}"#,
+        r#"{"$link":"zb2rhe5P4gXftAwvA4eXQ5HJwsER2owDyS9sKaQRRVQPn93bA"}"#,
+        r#"{"$link":"\u0062CID"}"#,
+        r#"{"cid":"CID","mimeType":"\/"}"#,
+        r#"{"mimeType":"a","cid":"CID"}"#,
+        r#"{"$type":"blob","ref":{"$link":"CID"},"mimeType":"a","size":1}"#,
+        r#"{"$type":"blob","ref":{"$link":"CID"},"mimeType":"\/","size":1.0}"#,
+        r#"{"$type":"blob","ref":"CID","mimeType":"a","size":1}"#,
+        r#"{"$type":"blob","ref":"CID","mimeType":"a","size":1,"x":1.0}"#,
+        r#"{"size":1,"ref":{"$link":"CID"},"mimeType":"a","$type":"blob"}"#,
+        r#"{"$type":"blob"}"#,
+    ];
+    const KEYS: &[&str] = &[
+        "a",
+        "b",
+        "c",
+        "1",
+        "0",
+        r"\u0061",
+        r"\n",
+        r"\ud800",
+        "$type",
+        "ref",
+        "record",
+        "__proto__",
+        "é",
+    ];
+
+    fn json() -> impl Strategy<Value = String> {
+        let leaf = select(SPELLINGS).prop_map(|text| text.replace("CID", CID));
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            let items = prop::collection::vec(inner.clone(), 0..6);
+            let members = prop::collection::vec((select(KEYS), inner), 0..6);
+            // Most without white space, where nothing could be kept.
+            let space = select(&["", "", "", "", " "][..]);
+            prop_oneof![
+                items.prop_map(|items| format!("[{}]", items.join(","))),
+                (members, space).prop_map(|(members, space)| {
+                    let members = members
+                        .into_iter()
+                        .map(|(key, value)| format!("\"{key}\":{space}{value}"));
+                    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+                }),
+            ]
+        })
+    }
+
+    /// How a record is printed: from its source, and from its value.
+    fn both(message: &str) -> Option<(String, String)> {
+        let arena = Arena::new();
+        let document = Parser::default().parse(message, &arena).unwrap();
+        let source = document.source_of_record?;
+        let record = get(document.value.as_object()?, "record")?;
+        let (mut kept, mut printed) = (String::new(), String::new());
+        let kept = source.printed(&arena, &mut kept).to_owned();
+        print(record, &mut printed);
+        Some((kept, printed))
+    }
+
+    proptest! {
+        #[test]
+        fn the_source_is_printed_as_the_value_is(record in json(), before in json(), after in json()) {
+            let message = format!(r#"{{"a":{before},"record":{record},"b":{after}}}"#);
+            if let Some((kept, printed)) = both(&message) {
+                prop_assert_eq!(kept, printed);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_printed_as_it_came_is_not_copied() {
+        let message = r#"{"record":{"a":[1,"x\n",{"b":null}]},"a":1.0}"#;
+        let arena = Arena::new();
+        let document = Parser::default().parse(message, &arena).unwrap();
+        let source = document.source_of_record.unwrap();
+        let kept = source.printed(&arena, &mut String::new());
+        assert_eq!(kept, r#"{"a":[1,"x\n",{"b":null}]}"#);
+        assert!(message.as_bytes().as_ptr_range().contains(&kept.as_ptr()));
+    }
+
+    #[test]
+    fn changes_are_put_in_their_places() {
+        let message =
+            r#"{"x":"\/","record":{"a":1.0,"b":{"c":"\/","1":2e0,"0":0},"\u0064":-0},"y":1.0}"#;
+        let (kept, printed) = both(message).unwrap();
+        assert_eq!(kept, r#"{"a":1,"b":{"0":0,"1":2,"c":"/"},"d":0}"#);
+        assert_eq!(kept, printed);
+    }
+
+    #[test]
+    fn the_last_record_counts() {
+        let (kept, _) = both(r#"{"record":{"a":1},"record":{"b":2},"x":{}}"#).unwrap();
+        assert_eq!(kept, r#"{"b":2}"#);
+        assert!(both(r#"{"record":{"a":1},"record":2}"#).is_none());
+        let (kept, _) = both(r#"{"record":2,"record":{"a":1}}"#).unwrap();
+        assert_eq!(kept, r#"{"a":1}"#);
+        let (kept, _) = both(r#"{"x":{"record":{"a":1}},"record":{}}"#).unwrap();
+        assert_eq!(kept, "{}");
+    }
+}
