@@ -80,6 +80,33 @@ def test_layers_of_keys() -> None:
         assert build.layer(case["key"].encode()) == case["height"]
 
 
+def test_keys_whose_names_say_their_layers() -> None:
+    keys = [line.encode() for line in corpus.unpacked("vectors/example_keys.txt.gz").decode().split()]
+    assert len(keys) == 80
+    assert [build.layer(key) for key in keys] == [int(key[1:2]) for key in keys]
+    leaf = codec.Cid.of_raw(b"")
+    root, blocks = build.tree(dict.fromkeys(keys, leaf))
+    tree = codec.read_tree(io.BytesIO(build.car([root], blocks.items())))
+    assert isinstance(tree, codec.Tree)
+    assert list(tree) == [(key, leaf) for key in sorted(keys)]
+
+
+def test_common_prefixes() -> None:
+    for case in json.loads(corpus.unpacked("vectors/common_prefix.json.gz")):
+        assert build.shared(case["left"].encode(), case["right"].encode()) == case["len"]
+
+
+def test_naughty_strings_survive() -> None:
+    texts = json.loads(corpus.unpacked("vectors/blns.json.gz"))
+    assert len(texts) == 243
+    values = [{text: text, "list": [text]} for text in texts]
+    blocks = codec.encode_dag_cbor(values)
+    assert codec.decode_dag_cbor(blocks) == values
+    assert [json.loads(codec.checked(text)) for text in codec.dag_cbor_to_json(blocks)] == values
+    assert [codec.sanitize_text(text) for text in texts] == [text.replace("\0", "") for text in texts]
+    assert all(result is None for result in codec.normalize_timestamps(texts))
+
+
 @pytest.mark.parametrize("name", sorted(TREES))
 def test_trees_of_the_suite(name: str) -> None:
     tree = codec.read_tree(io.BytesIO(TREES[name]))

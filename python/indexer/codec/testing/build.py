@@ -29,6 +29,16 @@ def layer(key: bytes) -> int:
     return (256 - int.from_bytes(hashlib.sha256(key).digest()).bit_length()) // 2
 
 
+def shared(left: bytes, right: bytes) -> int:
+    """How many bytes two keys have in common at their starts.
+
+    >>> shared(b"app.bsky.feed.like/1", b"app.bsky.feed.post/1")
+    14
+    """
+    differs = (at for at, (one, other) in enumerate(zip(left, right, strict=False)) if one != other)
+    return next(differs, min(len(left), len(right)))
+
+
 def tree(entries: Mapping[bytes, Cid]) -> tuple[Cid, Blocks]:
     """The root of the tree with these entries, and all its nodes, each in front of what is below it.
 
@@ -50,8 +60,7 @@ def _node(entries: list[tuple[bytes, Cid]], height: int, blocks: Blocks) -> Cid:
     items, before = [], b""
     for place, right in zip(places, children[1:], strict=True):
         key, value = entries[place]
-        shared = next((at for at, pair in enumerate(zip(before, key, strict=False)) if pair[0] != pair[1]), None)
-        prefix = min(len(before), len(key)) if shared is None else shared
+        prefix = shared(before, key)
         items.append({"p": prefix, "k": key[prefix:], "v": value, "t": right})
         before = key
     cid, data = block({"l": children[0], "e": items})
