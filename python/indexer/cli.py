@@ -1,4 +1,4 @@
-"""The commands: `indexer run`, `demo`, `schema ...`, `dlq ...`, `takeover`, `release` (interface.md, Commands).
+"""The commands: `indexer run`, `demo`, `schema ...`, `config show`, `dlq ...` and so on (interface.md, Commands).
 
 What a command needs is imported when it runs: `--help` and a wrong flag answer at once.
 """
@@ -118,6 +118,15 @@ def _schema_check(given: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
+def _config_show(given: argparse.Namespace) -> int:
+    from indexer import configuration
+
+    found = configuration.read(os.environ, _flags(given))
+    text = configuration.document(found) if given.json else "\n".join(configuration.lines(found))
+    sys.stdout.write(f"{text}\n")
+    return ExitCode.FINDINGS if found.faults else ExitCode.DONE
+
+
 def _dlq(given: argparse.Namespace) -> int:
     import asyncio
 
@@ -229,6 +238,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_options(check, rows)
     check.set_defaults(command=_schema_check)
+
+    config = commands.add_parser("config", help="show the settings and where they come from")
+    config.set_defaults(command=lambda _given: _print_help(config))
+    actions = config.add_subparsers(title="commands", metavar="COMMAND")
+    show = actions.add_parser(
+        "show",
+        help="list the settings that `run` would have; exit 1 if it would refuse them",
+        description="List the settings that `run` would have, each with its origin: default, environment, file or "
+        "option. Passwords are masked. Opens no connection.",
+        allow_abbrev=False,
+    )
+    show.add_argument("--json", action="store_true", help="one JSON document for programs")
+    _add_options(show, OPTIONS)
+    show.set_defaults(command=_config_show)
 
     letters = dlq.add(commands, _add_options, _dlq)
     letters.set_defaults(command=lambda _given: _print_help(letters))

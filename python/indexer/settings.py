@@ -157,13 +157,7 @@ class Settings:
         that `<variable>_FILE` names, default. ConfigError for what is missing, unreadable or not allowed.
         """
         found, warnings = resolve(OPTIONS, environ, flags)
-        found["pool_min_idle"] = min(found["pool_min_idle"], found["pool_max_size"])
-        if found["mode"] == "all" and found["label_stream"] in found["streams"]:
-            raise ConfigError(
-                f"INDEXER_LABEL_STREAM={found['label_stream']} is one of INDEXER_STREAMS",
-                "events and labels are read from different streams",
-                "take the stream of labels out of INDEXER_STREAMS",
-            )
+        adjust(found)
         return cls(**found), warnings + unknown_variables(environ)
 
     def described(self) -> dict[str, object]:
@@ -179,17 +173,29 @@ def resolve(
     found: dict[str, Any] = {}
     warnings: list[str] = []
     for option in options:
-        sources = _sources(option, environ, flags)
-        if not sources:
+        found_in = sources(option, environ, flags)
+        if not found_in:
             raise _missing(option)
-        source, text = sources[0]
+        source, text = found_in[0]
         found[option.field] = _parsed(option, source, text)
         warnings += [
             f"{source} and {other} differ; {source} counts"
-            for other, rival in sources[1:]
+            for other, rival in found_in[1:]
             if _differs(option, found[option.field], rival)
         ]
     return found, warnings
+
+
+def adjust(found: dict[str, Any]) -> None:
+    """Make values fit each other. ConfigError where they cannot; fields that are not there do not count."""
+    if found.keys() >= {"pool_min_idle", "pool_max_size"}:
+        found["pool_min_idle"] = min(found["pool_min_idle"], found["pool_max_size"])
+    if found.get("mode") == "all" and found.get("label_stream") in found.get("streams", ()):
+        raise ConfigError(
+            f"INDEXER_LABEL_STREAM={found['label_stream']} is one of INDEXER_STREAMS",
+            "events and labels are read from different streams",
+            "take the stream of labels out of INDEXER_STREAMS",
+        )
 
 
 def option(field: str) -> Option:
@@ -210,8 +216,11 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     return warnings
 
 
-def _sources(option: Option, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> list[tuple[str, str]]:
-    """Where the option is set, best first: pairs of source and text. Only the names of one rank can be rivals."""
+def sources(option: Option, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> list[tuple[str, str]]:
+    """Where the option is set, best first: pairs of source and text. Only the names of one rank can be rivals.
+
+    A source is the flag, a variable, `<variable>_FILE` or `default`.
+    """
     if flag := flags.get(option.field):
         return [(option.flag, flag)]
     given = [(variable, text) for variable in option.variables if (text := environ.get(variable, "").strip())]
@@ -229,7 +238,9 @@ def _content(variable: str, path: str) -> str:
     except (OSError, ValueError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8 text"
         raise ConfigError(
-            f"{variable}={path} cannot be read", reason or type(fault).__name__, "name a file with the value in it"
+            f"{variable}={values.mask(path)} cannot be read",
+            reason or type(fault).__name__,
+            "name a file with the value in it",
         ) from None
 
 

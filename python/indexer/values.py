@@ -6,7 +6,7 @@ Each function refuses with a ValueError that says what is allowed and never repe
 
 import re
 from collections.abc import Callable
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 TRUE = frozenset({"true", "t", "1", "yes", "y", "on"})
 FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
@@ -25,9 +25,9 @@ MAX_IDENTIFIER_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL cuts longer ones silent
 
 
 def mask(text: str) -> str:
-    """The text with the passwords of the URLs in it as `***`, in `user:password@` and in `?password=` and the like."""
+    """The text with the passwords of the URLs in it as `***`, in `user:password@` and in `?password=`."""
     text = re.sub(r"(\w://[^\s:@/?]*):[^\s]*@", r"\1:***@", text)
-    return re.sub(r"(?i)([?&\s]\w*password=)[^\s&]*", r"\1***", text)
+    return re.sub(r"(?i)([?&\s][\w%]*password=)[^\s&]*", r"\1***", text)
 
 
 def masked_secret(text: str) -> str:
@@ -35,7 +35,12 @@ def masked_secret(text: str) -> str:
     if "://" not in text:
         return "***"
     text = re.sub(r"(?s)(\w://[^\s:@/?]*):.*@", r"\1:***@", text)
-    return re.sub(r"(?i)([?&]\w*password=)[^&]*", r"\1***", text)
+    return re.sub(r"([?&][^=&]*)=[^&]*", lambda pair: f"{pair[1]}=***" if _is_secret(pair[1]) else pair[0], text)
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a URL's parameter holds a password; drivers read names in whatever way they are encoded."""
+    return "password" in unquote(name).lower()
 
 
 def boolean(text: str) -> bool:

@@ -213,3 +213,16 @@ def test_every_field_has_one_row_in_the_table() -> None:
     fields = set(Settings.__dataclass_fields__) - {"drain", "takeover", "wait"}
     assert fields == {option.field for option in OPTIONS} == OTHER_TEXTS.keys()
     assert len({option.flag for option in OPTIONS}) == len(OPTIONS)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"DB_POSTGRES_URL": "", "DB_POSTGRES_URL_FILE": "postgresql://bsky:swordfish@db/bsky"},
+        {"PLC_URL": "https://bsky:swordfish@plc?x"},
+    ],
+)
+def test_password_in_a_place_where_none_belongs_is_not_shown(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError) as fault:
+        load(environ)
+    assert "swordfish" not in str(fault.value)

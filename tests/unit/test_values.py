@@ -114,7 +114,7 @@ def test_identifier_is_quoted_for_sql() -> None:
         ("postgresql://db/bsky?user=a&password=hunter2&x=1", "postgresql://db/bsky?user=a&password=***&x=1"),
         ("cannot open postgres://a:hunter2@b/c now", "cannot open postgres://a:***@b/c now"),
         ("host=db password=hunter2", "host=db password=***"),
-        ("rediss://cache/0?ssl_password=hunter2&x=1", "rediss://cache/0?ssl_password=***&x=1"),
+        ("rediss://cache/0?ssl_password=hunter2&db=1", "rediss://cache/0?ssl_password=***&db=1"),
         ("redis://cache:6379/0", "redis://cache:6379/0"),
     ],
 )
@@ -133,6 +133,8 @@ def test_secret_that_is_no_url_is_masked_as_a_whole() -> None:
         ("postgresql://bsky:hun ter2@db/bsky", "postgresql://bsky:***@db/bsky"),
         ("postgresql://bsky:hunter2\n@db/bsky", "postgresql://bsky:***@db/bsky"),
         ("postgresql://db/bsky?password=hun ter2&user=bsky", "postgresql://db/bsky?password=***&user=bsky"),
+        ("postgresql://db/bsky?user=bsky&pass%77ord=hunter2", "postgresql://db/bsky?user=bsky&pass%77ord=***"),
+        ("rediss://cache/0?ssl_password=hun ter2", "rediss://cache/0?ssl_password=***"),
     ],
 )
 def test_secret_with_blanks_in_it_is_masked_to_its_end(text: str, masked: str) -> None:
