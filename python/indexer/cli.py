@@ -8,11 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from indexer.dlq import arguments as dlq
 from indexer.errors import ExitCode, IndexerError
 from indexer.handover import arguments as handover
 from indexer.settings import OPTIONS, Option, Settings, option, resolve
+from indexer.status import arguments as status
 
 DESCRIPTION = """\
 Reads the Redis streams of a Bluesky-compatible AppView and keeps its PostgreSQL tables.
@@ -138,6 +140,23 @@ def _dlq(given: argparse.Namespace) -> int:
     return asyncio.run(verbs.run(given, found))
 
 
+def _status(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.status import commands
+
+    found = _settings_of(given, status.SETTINGS)
+    return asyncio.run(commands.status(found, given.interval, as_json=given.json))
+
+
+def _top(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.status import commands
+
+    return asyncio.run(commands.top(_settings_of(given, status.SETTINGS), given.interval, given.count))
+
+
 def _takeover(given: argparse.Namespace) -> int:
     import asyncio
 
@@ -159,19 +178,22 @@ def _release(given: argparse.Namespace) -> int:
     from indexer import logs
     from indexer.handover import commands
 
-    found, warnings = resolve([option(field) for field in handover.OF_RELEASE], os.environ, _flags(given))
-    for warning in warnings:
-        sys.stderr.write(f"indexer: {warning}\n")
+    found = _settings_of(given, handover.OF_RELEASE)
     logs.configure("warning", os.environ, sys.stderr)
     return asyncio.run(commands.release(found, given.to, given.stream, dry_run=given.dry_run))
 
 
-def _database(given: argparse.Namespace) -> tuple[str, str]:
-    """URL and schema, and nothing else, so that these commands need no other setting."""
-    rows = [option("postgres_url"), option("postgres_schema")]
-    found, warnings = resolve(rows, os.environ, _flags(given))
+def _settings_of(given: argparse.Namespace, fields: Sequence[str]) -> dict[str, Any]:
+    """Some settings by field; warnings go to standard error."""
+    found, warnings = resolve([option(field) for field in fields], os.environ, _flags(given))
     for warning in warnings:
         sys.stderr.write(f"indexer: {warning}\n")
+    return found
+
+
+def _database(given: argparse.Namespace) -> tuple[str, str]:
+    """URL and schema, and nothing else, so that these commands need no other setting."""
+    found = _settings_of(given, ("postgres_url", "postgres_schema"))
     return found["postgres_url"], found["postgres_schema"]
 
 
@@ -252,6 +274,9 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="one JSON document for programs")
     _add_options(show, OPTIONS)
     show.set_defaults(command=_config_show)
+
+    status.add_status(commands, _add_options, _status)
+    status.add_top(commands, _add_options, _top)
 
     letters = dlq.add(commands, _add_options, _dlq)
     letters.set_defaults(command=lambda _given: _print_help(letters))

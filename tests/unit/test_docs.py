@@ -72,3 +72,15 @@ def test_commands_that_move_entries_are_as_they_are_written() -> None:
     for command in commands:
         given = cli._parser().parse_args(command)
         assert given.consumer in {"one", "indexer-1"}
+
+
+def test_commands_for_operators_are_as_they_are_written() -> None:
+    text = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ (?:\w+=\S+ )*python -m indexer ([^|(\n]+)", text, re.M)
+    words = [shlex.split(command) for command in commands]
+    for command in words:
+        cli._parser().parse_args(command)
+    headings = re.findall(r"^## `(.+)`$", text, re.M)
+    for heading in headings:
+        assert any(command[: len(heading.split())] == heading.split() for command in words), heading
+    assert len(headings) >= 3

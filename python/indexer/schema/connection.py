@@ -18,7 +18,9 @@ STATEMENT_TIMEOUT_S = 300.0  # building the AppView's indexes on empty tables ta
 
 
 @contextlib.asynccontextmanager
-async def connected(url: str, command: str = "schema") -> AsyncIterator["Connection"]:
+async def connected(
+    url: str, command: str = "schema", timeout_s: float = CONNECT_TIMEOUT_S
+) -> AsyncIterator["Connection"]:
     """A connection that works through poolers too (no prepared statements, no settings but the application's name).
 
     UnavailableError where no server answers, ConfigError where it answers that this user or database is wrong.
@@ -27,7 +29,7 @@ async def connected(url: str, command: str = "schema") -> AsyncIterator["Connect
         connection = await asyncpg.connect(
             url,
             statement_cache_size=0,
-            timeout=CONNECT_TIMEOUT_S,
+            timeout=timeout_s,
             command_timeout=STATEMENT_TIMEOUT_S,
             server_settings={"application_name": f"indexer/{command}"},
         )

@@ -1,0 +1,1 @@
+"""`indexer status` and `top`: how far it is, from the two servers alone; no instance need run (docs/operating.md)."""

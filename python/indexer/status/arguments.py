@@ -1,0 +1,71 @@
+"""The flags of `status` and `top`; nothing heavy is imported here."""
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from indexer.settings import Option, option
+
+AddOptions = Callable[[argparse.ArgumentParser, Sequence[Option]], None]
+Command = Callable[[argparse.Namespace], int]
+
+SETTINGS = (
+    "redis_url", "postgres_url", "mode", "streams", "group", "label_stream", "label_group", "metrics_host",
+    "metrics_port",
+)  # fmt: skip
+"""What is read of the settings."""
+
+
+def add_status(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", add_options: AddOptions, command: Command
+) -> None:
+    """Add `status` to the commands."""
+    parser = commands.add_parser(
+        "status",
+        help="show how far it is: streams, consumers, rates, dead letters, connections",
+        description="Show the state of streams, consumers, dead letters and connections, from Redis and PostgreSQL; no "
+        "instance need run. Reads only.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document for programs")
+    _add_interval(parser, 4.0, "rates are measured over so many seconds; 0: no rates")
+    add_options(parser, [option(field) for field in SETTINGS])
+    parser.set_defaults(command=command)
+
+
+def add_top(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", add_options: AddOptions, command: Command
+) -> None:
+    """Add `top` to the commands."""
+    parser = commands.add_parser(
+        "top",
+        help="the same, again and again, until q or Ctrl-C",
+        description="Show what `status` shows, again and again, until q or Ctrl-C; where the output is no terminal, a "
+        "line for each stream each time. Reads only.",
+        allow_abbrev=False,
+    )
+    _add_interval(parser, 2.0, "between two looks")
+    parser.add_argument("--count", type=_looks, metavar="LOOKS", help="end after so many looks (default: never)")
+    add_options(parser, [option(field) for field in SETTINGS])
+    parser.set_defaults(command=command)
+
+
+def _add_interval(parser: argparse.ArgumentParser, default: float, text: str) -> None:
+    parser.add_argument(
+        "--interval", type=_seconds, default=default, metavar="SECONDS", help=f"{text} (default {default:g})"
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if 0 <= seconds <= 3600:
+        return seconds
+    raise argparse.ArgumentTypeError("must be a number of seconds from 0 to 3600")
+
+
+def _looks(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) < 10**9:
+        return int(text)
+    raise argparse.ArgumentTypeError("must be a whole number above 0")
