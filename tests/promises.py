@@ -372,6 +372,7 @@ PROMISES = (
         "No secret reaches a log line, an error, a metric, the process list, or what is shown of settings.",
         (
             f"{UNIT}logs.py::test_no_line_shows_a_password",
+            f"{UNIT}no_secret.py::test_no_password_is_shown",
             f"{UNIT}settings.py::test_no_representation_shows_a_password",
             f"{UNIT}settings.py::test_wrong_url_is_shown_without_its_password",
             f"{UNIT}values.py::test_passwords_in_urls_are_masked",

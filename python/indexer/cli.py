@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from indexer.dlq import arguments as dlq
+from indexer.doctor import arguments as doctor
 from indexer.errors import ExitCode, IndexerError
 from indexer.handover import arguments as handover
 from indexer.settings import OPTIONS, Option, Settings, option, resolve
@@ -157,6 +158,17 @@ def _top(given: argparse.Namespace) -> int:
     return asyncio.run(commands.top(_settings_of(given, status.SETTINGS), given.interval, given.count))
 
 
+def _doctor(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.doctor import commands
+
+    looking = commands.doctor(
+        os.environ, _flags(given), instances=given.instances, as_json=given.json, bundle=given.bundle
+    )
+    return asyncio.run(looking)
+
+
 def _takeover(given: argparse.Namespace) -> int:
     import asyncio
 
@@ -275,6 +287,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_options(show, OPTIONS)
     show.set_defaults(command=_config_show)
 
+    doctor.add(commands, _add_options, _doctor)
     status.add_status(commands, _add_options, _status)
     status.add_top(commands, _add_options, _top)
 

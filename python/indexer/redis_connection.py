@@ -8,7 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from indexer import values
+from indexer import secrets, values
 from indexer.errors import ConfigError, UnavailableError
 from indexer.supervision import Pulse, begin_to_wait, end_of_wait, waiting
 
@@ -59,8 +59,8 @@ async def open_redis(url: str) -> Redis:
     except (RedisError, OSError) as error:
         await redis.aclose()
         raise UnavailableError(
-            f"Redis at {values.mask(url)} cannot be reached",
-            values.mask(str(error)),
+            f"Redis at {values.masked_secret(url)} cannot be reached",
+            secrets.quoted(error, url),
             "start it, or correct REDIS_HOST; `indexer run --wait` waits for it",
         ) from None
     return redis

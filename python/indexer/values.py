@@ -187,5 +187,5 @@ def _is_address(parts: SplitResult) -> bool:
 
 
 def _has_port_or_none(host: str) -> bool:
-    match = re.fullmatch(r"(?:\[[^\]]+\]|[^:\[\]]*)(?::([0-9]{1,5}))?", host)
+    match = re.fullmatch(r"(?:\[[^\]\s]+\]|[^:\[\]\s]*)(?::([0-9]{1,5}))?", host)
     return match is not None and (match[1] is None or 0 < int(match[1]) < 65536)

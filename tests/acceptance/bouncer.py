@@ -31,29 +31,29 @@ class Bouncer:
     def __init__(self, folder: Path, server: Path, settings: Mapping[str, str]) -> None:
         self._folder = folder
         self._config = folder / "pgbouncer.ini"
-        self._config.write_text(
-            f"""[databases]
-* = host={server} user=postgres
-
-[pgbouncer]
-listen_addr =
-listen_port = {_PORT}
-unix_socket_dir = {folder}
-auth_type = any
-admin_users = postgres
-pool_mode = transaction
-default_pool_size = {SERVER_CONNECTIONS}
-max_db_connections = {SERVER_CONNECTIONS}
-max_client_conn = 200
-"""
-            + "".join(f"{name} = {value}\n" for name, value in settings.items())
-        )
+        users = folder / "users.txt"
+        users.write_text('"postgres" ""\n"somebody" ""\n')
+        options = {
+            "auth_file": str(users),
+            "listen_addr": "",
+            "listen_port": str(_PORT),
+            "unix_socket_dir": str(folder),
+            "auth_type": "any",
+            "admin_users": "postgres",
+            "pool_mode": "transaction",
+            "default_pool_size": str(SERVER_CONNECTIONS),
+            "max_db_connections": str(SERVER_CONNECTIONS),
+            "max_client_conn": "200",
+            **settings,
+        }
+        lines = "".join(f"{name} = {value}\n" for name, value in options.items())
+        self._config.write_text(f"[databases]\n* = host={server} user=postgres\n\n[pgbouncer]\n{lines}")
         self.start()
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, user: str = "postgres") -> str:
         """The URL of a database behind it."""
         name = urllib.parse.urlsplit(database).path
-        return f"postgresql://postgres@{name}?host={self._folder}&port={_PORT}"
+        return f"postgresql://{user}@{name}?host={self._folder}&port={_PORT}"
 
     def start(self) -> None:
         """Start; returns when it answers."""
@@ -97,7 +97,7 @@ max_client_conn = 200
 
 @contextmanager
 def bouncer(database: str, **settings: str) -> Iterator[Bouncer]:
-    """A PgBouncer in front of the embedded server that this URL names; settings as in pgbouncer.ini."""
+    """A PgBouncer in front of the embedded server that this URL names, with settings as in pgbouncer.ini."""
     server = Path(urllib.parse.parse_qs(urllib.parse.urlsplit(database).query)["host"][0])
     folder = Path(tempfile.mkdtemp(prefix="bouncer-", dir="/tmp"))
     try:

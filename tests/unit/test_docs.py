@@ -84,3 +84,15 @@ def test_commands_for_operators_are_as_they_are_written() -> None:
     for heading in headings:
         assert any(command[: len(heading.split())] == heading.split() for command in words), heading
     assert len(headings) >= 3
+
+
+def test_all_that_the_doctor_can_find_is_listed() -> None:
+    text = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    listed = [code for line in re.findall(r"^\| (`.+?) \|", text, re.M) for code in re.findall(r"`(\w+\.\w+)`", line)]
+    known = set()
+    for file in (ROOT / "python/indexer/doctor").glob("*.py"):
+        source = file.read_text(encoding="utf-8")
+        known |= {f"{file.stem}.{word}" for word in re.findall(r'f"\{AREA\}\.(\w+)"', source)}
+        known |= set(re.findall(r'"((?:redis|postgres)\.(?!acl)\w+)"', source))
+    known |= {"postgres.connections", "pooler.connections"}  # one function for both
+    assert sorted(listed) == sorted(known)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from indexer import values
+from indexer import secrets, values
 from indexer.errors import ConfigError, UnavailableError
 
 if TYPE_CHECKING:
@@ -34,12 +34,14 @@ async def connected(
             server_settings={"application_name": f"indexer/{command}"},
         )
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as fault:
-        raise ConfigError(f"{values.mask(url)} was refused", str(fault), "correct DB_POSTGRES_URL") from None
+        raise ConfigError(
+            f"{values.masked_secret(url)} was refused", secrets.quoted(fault, url), "correct DB_POSTGRES_URL"
+        ) from None
     except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as fault:
         # TimeoutError is an OSError.
         raise UnavailableError(
-            f"{values.mask(url)} cannot be reached",
-            values.mask(str(fault)) or type(fault).__name__,
+            f"{values.masked_secret(url)} cannot be reached",
+            secrets.quoted(fault, url),
             "start the server, or correct DB_POSTGRES_URL",
         ) from None
     try:

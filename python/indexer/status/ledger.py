@@ -1,6 +1,6 @@
 """What PostgreSQL says: dead letters, queues, leases, and who is connected. Reads only, each read with a time limit."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,9 +22,9 @@ _WAITING = """
 SELECT (SELECT count(*) FROM indexer.handle_lookup) AS handles,
     (SELECT count(*) FROM indexer.account_deletion WHERE state <> 'removed') AS deletions,
     (SELECT count(*) FROM indexer.dirty_count) AS dirty"""
-_LEASES = "SELECT consumer, extract(epoch FROM now() - expires_at)::float8 AS overdue, host, pid FROM indexer.lease"
+LEASES = "SELECT consumer, extract(epoch FROM now() - expires_at)::float8 AS overdue, host, pid FROM indexer.lease"
 # Of others' sessions a role without pg_monitor sees no backend_type, but who they are.
-_SESSIONS = """
+SESSIONS = """
 SELECT coalesce(nullif(application_name, ''), '(no name)') AS application, count(*) AS sessions,
     count(*) FILTER (WHERE state = 'active') AS active
 FROM pg_stat_activity
@@ -104,8 +104,8 @@ async def ledger(connection: Connection) -> Ledger:
     dead = await rows("dead letters", _DEAD)
     newest = await rows("the newest dead letter", _NEWEST) if dead else []
     waiting = await rows("what waits for look-ups, removals and counts", _WAITING)
-    leases = await rows("leases", _LEASES)
-    sessions = await rows("connections", _SESSIONS)
+    leases = await rows("leases", LEASES)
+    sessions = await rows("connections", SESSIONS)
     limits = await rows("the limit of connections", _LIMITS)
     failed = {note.partition(":")[0] for note in notes}
     letters = None
@@ -119,8 +119,13 @@ async def ledger(connection: Connection) -> Ledger:
         waiting[0]["handles"] if waiting else None,
         waiting[0]["deletions"] if waiting else None,
         waiting[0]["dirty"] if waiting else None,
-        {row["consumer"]: Lease(row["overdue"], row["host"], row["pid"]) for row in leases},
+        leases_of(leases),
         {row["application"]: row["sessions"] for row in sessions},
         limits[0]["most"] - limits[0]["reserved"] if limits else None,
         tuple(notes),
     )
+
+
+def leases_of(rows: Sequence[asyncpg.Record]) -> dict[str, Lease]:
+    """By consumer, what `LEASES` gave."""
+    return {row["consumer"]: Lease(row["overdue"], row["host"], row["pid"]) for row in rows}

@@ -14,7 +14,7 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
-from indexer import values
+from indexer import secrets, values
 from indexer.database import Connection
 from indexer.errors import ConfigError, UnavailableError
 from indexer.handover.holdings import Group, groups_of
@@ -117,8 +117,8 @@ class Watch:
         except (RedisError, OSError) as fault:
             self._lost(
                 UnavailableError(
-                    f"Redis at {values.mask(self._settings['redis_url'])} does not show the streams",
-                    values.mask(str(fault)) or type(fault).__name__,
+                    f"Redis at {values.masked_secret(self._settings['redis_url'])} does not show the streams",
+                    secrets.quoted(fault, self._settings["redis_url"]),
                     "start it, correct REDIS_HOST, or give its user the rights in deploy/redis.acl",
                 )
             )
@@ -161,8 +161,8 @@ class Watch:
         except _AWAY as fault:
             if self._database is not None:
                 self._database.terminate()
-            what = f"{values.mask(url)} does not answer"
-            cause = values.mask(str(fault)) or type(fault).__name__
+            what = f"{values.masked_secret(url)} does not answer"
+            cause = secrets.quoted(fault, url)
             return Ledger(), UnavailableError(what, cause, "start the server, or correct DB_POSTGRES_URL")
 
     async def snapshot(

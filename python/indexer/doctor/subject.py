@@ -1,0 +1,57 @@
+"""What the checks look at: the settings, and a connection to each server that could be had."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from redis.asyncio import Redis
+
+from indexer.configuration import Configuration
+from indexer.database import Connection
+from indexer.handover.holdings import Group, groups_of
+from indexer.status.ledger import Lease
+
+FOREIGN_S = 60.0
+"""A consumer without a lease that asked for entries within this time is alive."""
+
+
+@dataclass(slots=True)
+class Subject:
+    """One deployment. `instances` None: as many as have a lease."""
+
+    configuration: Configuration
+    instances: int | None = None
+    redis: "Redis | None" = None
+    database: "Connection | None" = None
+    leases: Mapping[str, Lease] | None = None
+    """None: they could not be read."""
+    clock: Callable[[], float] = time.time
+    nameservers: Sequence[tuple[str, int]] | None = None
+    """None: the system's. For tests, as `clock`."""
+    is_pooled: bool = False
+    """Whether something stands between us and PostgreSQL."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Values by field; what is missing or wrong is not there."""
+        return self.configuration.found
+
+    @property
+    def groups(self) -> list[Group]:
+        """The groups that are read, as far as the settings say."""
+        fields = ("mode", "streams", "group", "label_stream", "label_group")
+        if not all(name in self.settings for name in fields):
+            return []
+        return groups_of(SimpleNamespace(**self.settings), None)
+
+    @property
+    def living(self) -> list[str]:
+        """Consumers whose lease is in force."""
+        return [name for name, lease in (self.leases or {}).items() if lease.overdue_s < 0]
+
+    @property
+    def fleet(self) -> int:
+        """How many instances share the servers: those that run, with the one that these settings are for."""
+        return self.instances or len({*self.living, self.settings.get("consumer", "")})
