@@ -176,7 +176,7 @@ async def pending(subject: Subject) -> AsyncIterator[Yielded]:
                 f"{AREA}.vanished",
                 f"{group.stream}: of the {len(ids)} oldest pending entries {len(vanished)} have no body any more",
                 "somebody trimmed the stream or deleted them before they were indexed (rsky trims): they are lost",
-                "stop what trims (XTRIM, MAXLEN); fetch what is missing with a backfill. An instance acknowledges "
+                "stop what trims the stream; fetch what is missing with a backfill. An instance acknowledges "
                 "them, counted as `vanished`",
             )
         often = [entry for entry in entries if entry["times_delivered"] >= OFTEN]
