@@ -18,7 +18,8 @@ NAMED = """
     lock_records delete_records delete_duplicates delete_notifications drop_feed_items_of_posts
     drop_quotes_of_posts delete_feed_items delete_quotes notifications_to_account notifications_by_account
     drop_notifications drop_idle_post_aggregates lock_post_aggregates drop_idle_profile_aggregates
-    lock_profile_aggregates drop_commits lock_look_up drop_look_up lock_actor drop_actor
+    lock_profile_aggregates lock_commits drop_commits lock_look_up drop_look_up look_up_again actor_time lock_status
+    lock_actor drop_actor keep_status
 """
 
 

@@ -50,11 +50,11 @@ class Account:
         portions, erased = self._portions, 0
         self._kept = 0
         while rows := await portions.fetch("records_of_account", portions.job.did, self._kept, PORTION):
-            is_newer = portions.are_newer([time for _, time in rows])
-            older = sorted(uri for (uri, _), newer in zip(rows, is_newer, strict=True) if not newer)
+            is_newer = portions.stay([time for _, time, _ in rows], [rev for _, _, rev in rows])
+            older = sorted(uri for (uri, _, _), newer in zip(rows, is_newer, strict=True) if not newer)
             kept = len(rows) - len(older) + await self._erase(older)
             if kept:
-                await portions.patiently(self._promote, sorted(uri for uri, _ in rows))
+                await portions.patiently(self._promote, sorted(uri for uri, _, _ in rows))
             self._kept += kept
             erased += len(rows) - kept
         return self._kept > 0 and erased > 0
@@ -78,7 +78,9 @@ class Account:
         portions = self._portions
         async with portions.one() as eraser:
             rows = await eraser.connection.fetch(portions.statements["lock_records"], uris)
-            is_newer = portions.are_newer([time for _, _, _, time in rows])
+            is_newer = portions.stay(
+                [time for _, _, _, time in rows], [rev if cid == "" else None for _, rev, cid, _ in rows]
+            )
             newer = {uri for (uri, _, _, _), newer in zip(rows, is_newer, strict=True) if newer}
             doomed = [uri for uri in uris if uri not in newer]
             await eraser.records(doomed)

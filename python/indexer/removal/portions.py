@@ -14,7 +14,7 @@ from indexer.removal.eraser import Eraser
 from indexer.removal.jobs import Job, Jobs
 from indexer.sink.counts import Aggregates
 from indexer.sink.faults import fault_class
-from indexer.sink.stale import are_newer
+from indexer.sink.stale import are_newer, rev_after
 from indexer.world import World
 
 log = structlog.get_logger()
@@ -36,7 +36,8 @@ class Portions:
         self.prefix = f"{aturi.SCHEME}{job.did}/"
         """Of the URIs of the account's records."""
         self._metrics = metrics
-        self._bound_ms = job.at_ms if job.removed_ms is None else job.removed_ms
+        self.bound_ms = job.at_ms if job.removed_ms is None else job.removed_ms
+        """What is newer stays."""
         self._done = 0
         self.removed = 0
         """Rows that went so far."""
@@ -73,7 +74,16 @@ class Portions:
 
     def are_newer(self, times: Sequence[str | None]) -> list[bool]:
         """Which times are later than the deletion."""
-        return are_newer(times, [self._bound_ms] * len(times))
+        return are_newer(times, [self.bound_ms] * len(times))
+
+    def stay(self, times: Sequence[str | None], tombstones: Sequence[str | None]) -> list[bool]:
+        """Which records are later than the deletion: by their times, or by the revs of those that are `tombstones`.
+
+        A tombstone has the time of the version that it found. Without it a late version of the record would live again.
+        """
+        least = rev_after(self.bound_ms)
+        is_newer = self.are_newer(times)
+        return [newer or (rev or "") >= least for newer, rev in zip(is_newer, tombstones, strict=True)]
 
     def _is_own(self, key: str) -> bool:
         return key == self.job.did or key.startswith(self.prefix)

@@ -65,15 +65,21 @@ class Remains:
     async def actor(self, *, lives: bool) -> None:
         """Remove commit tracking, a look-up that waits (it would write the actor again) and the actor.
 
-        A look-up and an actor of newer events stay.
+        A look-up and an actor of newer events stay. Where older ones made them, a newer status makes them anew, as it
+        would have done had nothing been there.
         """
         portions, statements, did = self._portions, self._portions.statements, self._portions.job.did
         async with portions.one() as eraser:
             if not lives:
+                await eraser.connection.execute(statements["lock_commits"], did)
                 await eraser.drop("actor_sync", "drop_commits", did)
             look_up = await eraser.connection.fetchval(statements["lock_look_up"], did)
             if look_up is not None and not any(portions.are_newer([look_up])):
                 await eraser.connection.execute(statements["drop_look_up"], did)
+            if not any(portions.are_newer([await eraser.connection.fetchval(statements["actor_time"], did)])):
+                await eraser.connection.execute(statements["look_up_again"], did, portions.bound_ms)
+            await eraser.connection.execute(statements["lock_status"], did)
             actor = await eraser.connection.fetchval(statements["lock_actor"], did)
             if actor is not None and not any(portions.are_newer([actor])):
                 await eraser.drop("actor", "drop_actor", did)
+            await eraser.connection.execute(statements["keep_status"], did, portions.bound_ms)

@@ -523,7 +523,8 @@ SELECT pg_current_xact_id()::text
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text
 
 -- name: records_of_account
-SELECT uri, "indexedAt" FROM {schema}.record WHERE did = $1 OFFSET $2 LIMIT $3
+-- With the rev of tombstones.
+SELECT uri, "indexedAt", CASE WHEN json = '' THEN rev END FROM {schema}.record WHERE did = $1 OFFSET $2 LIMIT $3
 
 -- name: without_record
 SELECT u.uri FROM unnest($1::text[]) u (uri) WHERE NOT EXISTS (SELECT 1 FROM {schema}.record r WHERE r.uri = u.uri)
@@ -585,8 +586,30 @@ DELETE FROM indexer.handle_lookup WHERE did = $1
 -- name: lock_actor
 SELECT "indexedAt" FROM {schema}.actor WHERE did = $1 FOR UPDATE
 
+-- name: actor_time
+SELECT "indexedAt" FROM {schema}.actor WHERE did = $1
+
+-- name: lock_status
+SELECT 1 FROM indexer.account_status WHERE did = $1 FOR UPDATE
+
+-- name: look_up_again
+-- Who said since $2 how the account stands asked for its handle, too.
+INSERT INTO indexer.handle_lookup (did, found_time, missing_time)
+SELECT did, time, time FROM indexer.account_status WHERE did = $1 AND at_ms > $2
+ON CONFLICT DO NOTHING
+
+-- name: keep_status
+-- A status since $2, where the row of the actor is gone.
+INSERT INTO {schema}.actor (did, "indexedAt", "upstreamStatus")
+SELECT did, time, status FROM indexer.account_status WHERE did = $1 AND at_ms > $2 AND status IS NOT NULL
+ON CONFLICT DO NOTHING
+
 -- name: drop_actor
 DELETE FROM {schema}.actor WHERE did = $1
 
+-- name: lock_commits
+SELECT 1 FROM {schema}.actor_sync WHERE did = $1 FOR UPDATE
+
 -- name: drop_commits
-DELETE FROM {schema}.actor_sync WHERE did = $1
+-- A record that came in the meantime has brought its commit.
+DELETE FROM {schema}.actor_sync WHERE did = $1 AND NOT EXISTS (SELECT 1 FROM {schema}.record r WHERE r.did = $1)

@@ -30,3 +30,9 @@ def are_newer(times: Sequence[str | None], bounds_ms: Sequence[int]) -> list[boo
     """Which times are later than their bound, as instants; a time that is none, or cannot be read, is not."""
     instants = parse_dates([time or "" for time in times])
     return [instant is not None and instant > bound for instant, bound in zip(instants, bounds_ms, strict=True)]
+
+
+def rev_after(bound_ms: int) -> str:
+    """The least rev that is later than that: a TID (13 characters of a number, microseconds and a clock id)."""
+    number = min(max(bound_ms + 1, 0) * 1000, 2**53 - 1) << 10
+    return "".join("234567abcdefghijklmnopqrstuvwxyz"[number >> shift & 31] for shift in range(60, -1, -5))
