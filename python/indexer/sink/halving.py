@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
@@ -37,8 +37,7 @@ class HaltedError(Exception):
     """The lane must stop: going on would lose messages or write nonsense. Nothing was acknowledged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[Content]):
+class Entry(NamedTuple, Generic[Content]):
     """An event and the message that brought it."""
 
     message_id: str
