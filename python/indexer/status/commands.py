@@ -73,7 +73,7 @@ def _show(screen: Screen, found: Snapshot) -> None:
         screen.say(
             f"{found.at:%Y-%m-%dT%H:%M:%SZ} {queue.group.stream}: length {queue.length:,}, undelivered "
             f"{queue.undelivered:,}, pending {queue.pending:,}, in {texts.rate(one.rates.into)}/s, "
-            f"out {texts.rate(one.rates.out)}/s, empty in {texts.empty_text(one.empty)}"
+            f"out {texts.rate(one.rates.out)}/s, empty: {texts.empty_text(one.empty)}"
         )
     for fault in found.away:
         screen.say(f"{found.at:%Y-%m-%dT%H:%M:%SZ} {_short(fault)}")
