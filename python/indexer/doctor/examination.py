@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -16,7 +16,6 @@ from indexer.doctor.subject import Subject
 from indexer.errors import ConfigError, IndexerError
 from indexer.redis_connection import open_redis
 from indexer.schema.connection import connected
-from indexer.status.ledger import LEASES, leases_of, reading
 
 CONNECT_S = 4.0
 CHECK_S = 5.0
@@ -88,7 +87,8 @@ async def _in_turn(
     results: dict[Check, list[Yielded]],
 ) -> None:
     for check in checks:
-        results[check] = await _asked(check, subject) if is_there else []
+        async with subject.turn if check.needs == "database" else nullcontext():
+            results[check] = await _asked(check, subject) if is_there else []
 
 
 async def _asked(check: Check, subject: Subject) -> list[Yielded]:
@@ -171,9 +171,8 @@ async def _open_database(subject: Subject, stack: AsyncExitStack, opening: list[
         what = f"{values.masked_secret(url)} does not answer"
         opening.append(Finding("postgres.unreachable", what, f"`run` does not start: {why}", "correct DB_POSTGRES_URL"))
         return
-    with suppress(asyncpg.PostgresError, TimeoutError):
-        async with asyncio.timeout(CONNECT_S), reading(connection):
-            subject.leases = leases_of(await connection.fetch(LEASES))
+    with suppress(TimeoutError):
+        await asyncio.wait_for(subject.read_leases(), CONNECT_S)
 
 
 async def _closed(close: Callable[[], Awaitable[object]]) -> None:

@@ -84,6 +84,9 @@ async def consumers(subject: Subject) -> AsyncIterator[Yielded]:
             yield fault
     suspects = {key: one for key, one in seen.items() if key[1] not in overdue and one.idle_s < FOREIGN_S}
     foreign = await _living(subject, suspects)
+    if foreign:
+        await subject.read_leases()  # an instance of ours may just have started
+        foreign -= subject.leases.keys()
     if fault := _name(subject, foreign):
         yield fault
     others = sorted(foreign - {subject.settings.get("consumer", "")})

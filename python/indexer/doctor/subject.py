@@ -1,17 +1,20 @@
 """What the checks look at: the settings, and a connection to each server that could be had."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 from redis.asyncio import Redis
 
 from indexer.configuration import Configuration
 from indexer.database import Connection
 from indexer.handover.holdings import Group, groups_of
-from indexer.status.ledger import Lease
+from indexer.status.ledger import LEASES, Lease, leases_of, reading
 
 FOREIGN_S = 60.0
 """A consumer without a lease that asked for entries within this time is alive."""
@@ -28,10 +31,19 @@ class Subject:
     leases: Mapping[str, Lease] | None = None
     """None: they could not be read."""
     clock: Callable[[], float] = time.time
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Who uses the connection to the database has it."""
     nameservers: Sequence[tuple[str, int]] | None = None
     """None: the system's. For tests, as `clock`."""
     is_pooled: bool = False
     """Whether something stands between us and PostgreSQL."""
+
+    async def read_leases(self) -> None:
+        """Read them (again). Where they may not be read they stay as they are; who asks has no turn."""
+        if self.database is not None:
+            with suppress(asyncpg.PostgresError):
+                async with self.turn, reading(self.database):
+                    self.leases = leases_of(await self.database.fetch(LEASES))
 
     @property
     def settings(self) -> dict[str, Any]:
