@@ -1,6 +1,7 @@
 """`indexer doctor`: each planted fault is found with its remedy, and nothing is found where nothing is wrong."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -25,7 +26,6 @@ from indexer.doctor.subject import Subject
 from indexer.errors import ExitCode
 from tests.acceptance.test_least_authority import ACL
 from tests.acceptance.test_least_authority import url as as_user
-from tests.conftest import database_url, execute
 from tests.identity.network import NameServer
 from tests.integration.planted_faults import (
     ALSO,
@@ -46,19 +46,10 @@ def redis_server() -> Iterator[embedded.Redis]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def shared(postgres_url: str, template: str) -> Iterator[str]:
-    """A database for all tests that do not change its schema: making one takes longer than looking at it."""
-    name = f"{template}_doctor"
-    execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    yield database_url(postgres_url, name)
-    execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
 @pytest.fixture
 def where(request: pytest.FixtureRequest) -> str:
     parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
-    found: str = request.getfixturevalue("database" if parameters.get("plant") in CHANGING else "shared")
+    found: str = request.getfixturevalue("database" if parameters.get("plant") in CHANGING else "shared_database")
     return found
 
 
@@ -68,6 +59,8 @@ async def deployment(redis_server: embedded.Redis, where: str) -> AsyncIterator[
         client.flushall()
         found = await healthy(redis_server, client, where)
         yield found
+        with contextlib.suppress(asyncpg.PostgresError):
+            await found.execute("DELETE FROM indexer.lease")
 
 
 @pytest.fixture(autouse=True)

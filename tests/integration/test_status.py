@@ -80,7 +80,7 @@ def truth(client: "redis.Redis", stream: str) -> tuple[int, int, int, dict[str, 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_figures_are_those_of_redis_to_the_message(
-    redis_url: str, database: str, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch,
+    redis_url: str, shared_database: str, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str], seed: int,
 ) -> None:  # fmt: skip
     """Consumers read, settle, acknowledge only, are deleted; entries are deleted out of turn; a group begins late."""
@@ -101,7 +101,7 @@ def test_figures_are_those_of_redis_to_the_message(
                 some: Any = client.xrange(LIVE)
                 client.xdel(LIVE, *chance.sample([id_ for id_, _ in some], min(len(some), 2)) or ["0-1"])
     length, undelivered, pending, by_consumer = truth(client, LIVE)
-    assert status(monkeypatch, redis_url, database, "--json", "--interval", "0") == ExitCode.DONE
+    assert status(monkeypatch, redis_url, shared_database, "--json", "--interval", "0") == ExitCode.DONE
     (found,) = [one for one in json.loads(capsys.readouterr().out)["streams"] if one["stream"] == LIVE]
     assert (found["length"], found["undelivered"], found["pending"]) == (length, undelivered, pending)
     assert found["undelivered_is_exact"]
@@ -109,7 +109,7 @@ def test_figures_are_those_of_redis_to_the_message(
 
 
 async def test_where_redis_has_no_figure_entries_are_counted_up_to_a_limit(
-    redis_url: str, database: str, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+    redis_url: str, shared_database: str, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(client, LIVE, 30)
     client.xgroup_create(LIVE, GROUP, "0")
@@ -119,7 +119,7 @@ async def test_where_redis_has_no_figure_entries_are_counted_up_to_a_limit(
     groups: Any = client.xinfo_groups(LIVE)
     assert groups[0]["lag"] is None
     monkeypatch.setattr(queues, "PAGE", 4)
-    async with Watch(settings(redis_url, database)) as watch:
+    async with Watch(settings(redis_url, shared_database)) as watch:
         await watch.count()
         found = (await watch.snapshot()).streams[0].queue
         assert (found.undelivered, found.is_exact) == (19, True)
@@ -130,14 +130,14 @@ async def test_where_redis_has_no_figure_entries_are_counted_up_to_a_limit(
 
 
 @pytest.mark.parametrize("user", [None, "indexer"])
-async def test_rates_are_what_came_and_went(database: str, user: str | None) -> None:
+async def test_rates_are_what_came_and_went(shared_database: str, user: str | None) -> None:
     """Also for the daemon's user, who may not ask for all of it."""
     with embedded.redis({"include": str(ACL)}) as server, redis.Redis.from_url(server.url) as client:
         add(client, LIVE, 100)
         client.xgroup_create(LIVE, GROUP, "0")
         held = read(client, LIVE, "one", 40)
         url = as_user(server, user) if user else server.url
-        async with Watch(settings(url, database)) as watch:
+        async with Watch(settings(url, shared_database)) as watch:
             await watch.count()
             add(client, LIVE, 30)
             settle(client, LIVE, held[:20])
@@ -187,7 +187,7 @@ def test_rows_of_the_database_are_shown(
 
 
 def test_each_server_may_be_away_or_empty(
-    redis_url: str, database: str, empty_database: str, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch,
+    redis_url: str, shared_database: str, empty_database: str, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     add(client, LIVE, 3)
@@ -196,7 +196,9 @@ def test_each_server_may_be_away_or_empty(
     assert re.search(r"^firehose_live +3 +3 +0 ", shown, re.M)
     assert "127.0.0.1:1/bsky cannot be reached" in shown
     assert "hunter2" not in shown
-    assert status(monkeypatch, "redis://:hunter2@127.0.0.1:1", database, "--interval", "0") == ExitCode.UNAVAILABLE
+    assert (
+        status(monkeypatch, "redis://:hunter2@127.0.0.1:1", shared_database, "--interval", "0") == ExitCode.UNAVAILABLE
+    )
     shown = capsys.readouterr().out
     assert "dead letters  0" in shown
     assert "hunter2" not in shown
@@ -208,11 +210,13 @@ def environment(redis_url: str, database: str, **more: str) -> dict[str, str]:
     return {**os.environ, "REDIS_URL": redis_url, "DATABASE_URL": database, "METRICS_PORT": "0", **more}
 
 
-def test_top_writes_lines_where_there_is_no_terminal(redis_url: str, database: str, client: "redis.Redis") -> None:
+def test_top_writes_lines_where_there_is_no_terminal(
+    redis_url: str, shared_database: str, client: "redis.Redis"
+) -> None:
     add(client, LIVE, 3)
     done = subprocess.run(
         [sys.executable, "-m", "indexer", "top", "--interval", "0.05", "--count", "3"],
-        env=environment(redis_url, database), capture_output=True, text=True, timeout=30, check=False,
+        env=environment(redis_url, shared_database), capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     found = [line for line in done.stdout.splitlines() if " firehose_live: length 3, undelivered 3, pending 0" in line]
@@ -222,12 +226,12 @@ def test_top_writes_lines_where_there_is_no_terminal(redis_url: str, database: s
 
 @pytest.mark.parametrize(("end", "no_colour"), [(b"q", ""), (signal.SIGINT, "1")])
 def test_top_redraws_on_a_terminal_and_leaves_it_as_it_was(
-    redis_url: str, database: str, client: "redis.Redis", end: bytes | signal.Signals, no_colour: str
+    redis_url: str, shared_database: str, client: "redis.Redis", end: bytes | signal.Signals, no_colour: str
 ) -> None:
     add(client, LIVE, 3)
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(ours)
-    variables = environment(redis_url, database, NO_COLOR=no_colour, TERM="xterm", COLUMNS="120", LINES="40")
+    variables = environment(redis_url, shared_database, NO_COLOR=no_colour, TERM="xterm", COLUMNS="120", LINES="40")
     program = [sys.executable, "-m", "indexer", "top", "--interval", "0.1"]
     process = subprocess.Popen(program, env=variables, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
