@@ -13,13 +13,14 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import asyncpg
 import pytest
 import redis
 
 from indexer import cli, embedded
 from indexer.errors import ExitCode
 from indexer.settings import option
-from indexer.status import queues
+from indexer.status import ledger, queues
 from indexer.status.arguments import SETTINGS
 from indexer.status.watch import Watch
 from tests.acceptance.test_least_authority import ACL
@@ -204,6 +205,22 @@ def test_each_server_may_be_away_or_empty(
     assert "hunter2" not in shown
     assert status(monkeypatch, redis_url, empty_database, "--interval", "0") == ExitCode.DONE
     assert "note: dead letters: not known, the table is missing; run `indexer schema create`" in capsys.readouterr().out
+
+
+async def test_what_takes_long_to_count_costs_itself(
+    redis_url: str, shared_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "LIMIT_MS", 200)
+    holder = await asyncpg.connect(shared_database)
+    async with Watch(settings(redis_url, shared_database)) as watch, holder.transaction():
+        await holder.execute("LOCK TABLE indexer.dead_letter IN ACCESS EXCLUSIVE MODE")
+        await watch.count()
+        found = await watch.snapshot()
+    await holder.close()
+    assert found.notes == ("dead letters: not known, it takes longer than 0.2 s to count",)
+    assert found.ledger.letters is None
+    assert found.ledger.handles == 0
+    assert found.ledger.sessions
 
 
 def environment(redis_url: str, database: str, **more: str) -> dict[str, str]:

@@ -76,10 +76,10 @@ class Ledger:
 
 
 @asynccontextmanager
-async def reading(connection: Connection, limit_ms: int = LIMIT_MS) -> AsyncIterator[None]:
+async def reading(connection: Connection) -> AsyncIterator[None]:
     """A transaction that can change nothing, and in which no statement lasts longer."""
     async with rolled_back_on_error(connection):
-        await connection.execute(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms}")
+        await connection.execute(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {LIMIT_MS}")
         yield
         await connection.execute("COMMIT")
 
@@ -88,42 +88,48 @@ async def ledger(connection: Connection) -> Ledger:
     """Raises what a lost connection raises; what is missing, forbidden or slow becomes a note."""
     notes: list[str] = []
 
-    async def rows(what: str, statement: str) -> list[asyncpg.Record]:
+    async def rows(what: str, statement: str) -> list[asyncpg.Record] | None:
+        """None where they cannot be had."""
         try:
             async with reading(connection):
                 found: list[asyncpg.Record] = await connection.fetch(statement)
                 return found
         except asyncpg.QueryCanceledError:
-            notes.append(f"{what}: not known, it takes longer than {LIMIT_MS // 1000} s to count")
+            notes.append(f"{what}: not known, it takes longer than {LIMIT_MS / 1000:g} s to count")
         except asyncpg.UndefinedTableError:
             notes.append(f"{what}: not known, the table is missing; run `indexer schema create`")
         except asyncpg.InsufficientPrivilegeError:
             notes.append(f"{what}: not known, this role may not read it (`indexer schema create --print-sql`)")
-        return []
+        return None
 
     dead = await rows("dead letters", _DEAD)
-    newest = await rows("the newest dead letter", _NEWEST) if dead else []
-    waiting = await rows("what waits for look-ups, removals and counts", _WAITING)
-    leases = await rows("leases", LEASES)
-    sessions = await rows("connections", SESSIONS)
-    limits = await rows("the limit of connections", _LIMITS)
-    failed = {note.partition(":")[0] for note in notes}
-    letters = None
-    if "dead letters" not in failed:
-        letters = Letters(dead[0]["total"] if dead else 0, {row["cause"]: row["letters"] for row in dead})
-        if newest:
-            said = f"{newest[0]['stream']}: {newest[0]['detail']}"
-            letters = Letters(letters.total, letters.causes, said, newest[0]["last_at"])
+    newest = await rows("the newest dead letter", _NEWEST) if dead else None
+    waiting = _one(await rows("what waits for look-ups, removals and counts", _WAITING))
+    leases = await rows("leases", LEASES) or []
+    sessions = await rows("connections", SESSIONS) or []
+    limits = _one(await rows("the limit of connections", _LIMITS))
     return Ledger(
-        letters,
-        waiting[0]["handles"] if waiting else None,
-        waiting[0]["deletions"] if waiting else None,
-        waiting[0]["dirty"] if waiting else None,
+        None if dead is None else _letters(dead, newest),
+        waiting["handles"] if waiting else None,
+        waiting["deletions"] if waiting else None,
+        waiting["dirty"] if waiting else None,
         leases_of(leases),
         {row["application"]: row["sessions"] for row in sessions},
-        limits[0]["most"] - limits[0]["reserved"] if limits else None,
+        limits["most"] - limits["reserved"] if limits else None,
         tuple(notes),
     )
+
+
+def _one(rows: Sequence[asyncpg.Record] | None) -> asyncpg.Record | None:
+    return rows[0] if rows else None
+
+
+def _letters(dead: Sequence[asyncpg.Record], newest: Sequence[asyncpg.Record] | None) -> Letters:
+    total = dead[0]["total"] if dead else 0
+    causes = {row["cause"]: row["letters"] for row in dead}
+    if not newest:
+        return Letters(total, causes)
+    return Letters(total, causes, f"{newest[0]['stream']}: {newest[0]['detail']}", newest[0]["last_at"])
 
 
 def leases_of(rows: Sequence[asyncpg.Record]) -> dict[str, Lease]:
