@@ -114,9 +114,11 @@ def shown(environment: Mapping[str, str], *words: str) -> tuple[int, bytes]:
 FEW = (("run", "--drain"), ("schema", "check"), ("dlq", "ls"), ("release", "--consumer", "dead", "--dry-run"))
 ALL = (
     *FEW, ("schema", "create"), ("schema", "create", "--print-sql"), ("dlq", "show", "1"), ("dlq", "export"),
-    ("dlq", "retry", "--all", "--dry-run"), ("dlq", "retry", "--all"), ("dlq", "drop", "--all", "--yes"),
+    ("dlq", "retry", "--all", "--dry-run"), ("dlq", "retry", "--all"), ("dlq", "drop", "--all"),
     ("takeover", "--consumer", "dead", "--dry-run"), ("takeover", "--consumer", "dead"),
-    ("release", "--consumer", "dead", "--to", "ts"),
+    ("release", "--consumer", "dead", "--to", "ts"), ("config", "show"), ("config", "show", "--json"),
+    ("status", "--interval", "0"), ("status", "--json", "--interval", "0"), ("top", "--count", "1"), ("doctor",),
+    ("doctor", "--json"),
 )  # fmt: skip
 
 

@@ -189,7 +189,7 @@ PLANTED: list[tuple[Plant, str, str]] = [
     (delivered_often, "streams.delivered_often", "indexer takeover"),
     (no_postgres, "postgres.unreachable", "correct DB_POSTGRES_URL"),
     (no_such_database, "postgres.refused", "correct DB_POSTGRES_URL"),
-    (no_writes, "postgres.read_only", "RESET default_transaction_read_only"),
+    (no_writes, "postgres.read_only", "take default_transaction_read_only back"),
     (no_schema_of_ours, "postgres.schema", "indexer schema create"),
     (names_without_quotes, "postgres.names", "DB_POSTGRES_SCHEMA"),
     (timestamps, "postgres.schema", "let the AppView's services migrate"),

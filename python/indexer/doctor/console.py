@@ -49,7 +49,7 @@ class Console:
         text = f"SHOW {what}".encode() + b"\0"
         self._transport.write(b"Q" + struct.pack("!i", len(text) + 4) + text)
         try:
-            return await asyncio.wait_for(answer.rows, ANSWER_S)
+            return await asyncio.wait_for(answer.whole, ANSWER_S)
         except TimeoutError:
             raise NoConsoleError("its console does not answer") from None
 
@@ -58,7 +58,7 @@ class _Answer(asyncio.Protocol):
     """Messages up to ReadyForQuery (PostgreSQL documentation, Message Formats)."""
 
     def __init__(self) -> None:
-        self.rows: asyncio.Future[list[dict[str, str]]] = asyncio.get_running_loop().create_future()
+        self.whole: asyncio.Future[list[dict[str, str]]] = asyncio.get_running_loop().create_future()
         self._bytes = b""
         self._names: list[str] = []
         self._found: list[dict[str, str]] = []
@@ -98,9 +98,9 @@ class _Answer(asyncio.Protocol):
             self._end(None)
 
     def _end(self, fault: Exception | None) -> None:
-        if self.rows.done():
+        if self.whole.done():
             return
         if fault is not None:
-            self.rows.set_exception(fault)
+            self.whole.set_exception(fault)
         else:
-            self.rows.set_result(self._found)
+            self.whole.set_result(self._found)

@@ -43,7 +43,7 @@ SELECT current_setting('max_connections')::int AS most,
 
 async def server(subject: Subject) -> AsyncIterator[Yielded]:
     """The version, and whether it takes writes."""
-    (row,) = await _rows(subject, _SERVER)
+    (row,) = await _selected(subject, _SERVER)
     yield Fact(AREA, f"PostgreSQL {row['version']}{', a standby' if row['standby'] else ''}")
     if row["number"] < LEAST:
         yield Finding(
@@ -61,7 +61,7 @@ async def server(subject: Subject) -> AsyncIterator[Yielded]:
             "every batch is refused (25006), and the lanes wait",
             "set DB_POSTGRES_URL to the primary"
             if row["standby"]
-            else "ALTER DATABASE or ROLE ... RESET default_transaction_read_only",
+            else "take default_transaction_read_only back (ALTER DATABASE, ALTER ROLE)",
         )
     if not row["ssl"] and is_public(row["address"] or urlsplit(subject.settings["postgres_url"]).hostname or ""):
         yield Finding(
@@ -108,7 +108,7 @@ async def schema(subject: Subject) -> AsyncIterator[Yielded]:
 
 async def _spelt_otherwise(subject: Subject, where: str) -> AsyncIterator[Finding]:
     """One finding for all: a schema made without quotes has hundreds of such columns."""
-    rows = await _rows(subject, _SPELT_OTHERWISE, where, [table.name for table in TABLES])
+    rows = await _selected(subject, _SPELT_OTHERWISE, where, [table.name for table in TABLES])
     there = {row["name"]: set(row["columns"]) for row in rows}
     pairs = [
         f'{table.name}.{other} for "{column}"'
@@ -132,7 +132,7 @@ async def _spelt_otherwise(subject: Subject, where: str) -> AsyncIterator[Findin
 
 async def sequences(subject: Subject) -> AsyncIterator[Yielded]:
     """Numbers that run out."""
-    for row in await _rows(subject, _SEQUENCES, subject.settings["postgres_schema"]):
+    for row in await _selected(subject, _SEQUENCES, subject.settings["postgres_schema"]):
         percent = row["last_value"] * 100 / row["max_value"]
         if percent >= NEAR_END_PERCENT:
             yield Finding(
@@ -145,8 +145,8 @@ async def sequences(subject: Subject) -> AsyncIterator[Yielded]:
 
 async def connections(subject: Subject) -> AsyncIterator[Yielded]:
     """The sum of all pools against what the server allows, and who holds connections."""
-    (row,) = await _rows(subject, _LIMITS)
-    held = {one["application"]: one["sessions"] for one in await _rows(subject, SESSIONS)}
+    (row,) = await _selected(subject, _LIMITS)
+    held = {one["application"]: one["sessions"] for one in await _selected(subject, SESSIONS)}
     for application, number in held.items():
         yield Fact(AREA, f"{number:,} connections are held by {application}")
     pool = subject.settings["pool_max_size"]
@@ -183,7 +183,7 @@ def plural(fleet: int) -> str:
     return f"{fleet} instance{'s' if fleet != 1 else ''}"
 
 
-async def _rows(subject: Subject, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+async def _selected(subject: Subject, statement: str, *arguments: Any) -> list[asyncpg.Record]:
     assert subject.database is not None
     async with reading(subject.database):
         rows: list[asyncpg.Record] = await subject.database.fetch(statement, *arguments)

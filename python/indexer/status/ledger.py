@@ -88,7 +88,7 @@ async def ledger(connection: Connection) -> Ledger:
     """Raises what a lost connection raises; what is missing, forbidden or slow becomes a note."""
     notes: list[str] = []
 
-    async def rows(what: str, statement: str) -> list[asyncpg.Record] | None:
+    async def readable(what: str, statement: str) -> list[asyncpg.Record] | None:
         """None where they cannot be had."""
         try:
             async with reading(connection):
@@ -102,12 +102,12 @@ async def ledger(connection: Connection) -> Ledger:
             notes.append(f"{what}: not known, this role may not read it (`indexer schema create --print-sql`)")
         return None
 
-    dead = await rows("dead letters", _DEAD)
-    newest = await rows("the newest dead letter", _NEWEST) if dead else None
-    waiting = _one(await rows("what waits for look-ups, removals and counts", _WAITING))
-    leases = await rows("leases", LEASES) or []
-    sessions = await rows("connections", SESSIONS) or []
-    limits = _one(await rows("the limit of connections", _LIMITS))
+    dead = await readable("dead letters", _DEAD)
+    newest = await readable("the newest dead letter", _NEWEST) if dead else None
+    waiting = _one(await readable("what waits for look-ups, removals and counts", _WAITING))
+    leases = await readable("leases", LEASES) or []
+    sessions = await readable("connections", SESSIONS) or []
+    limits = _one(await readable("the limit of connections", _LIMITS))
     return Ledger(
         None if dead is None else _letters(dead, newest),
         waiting["handles"] if waiting else None,
