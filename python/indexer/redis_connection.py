@@ -14,6 +14,7 @@ from indexer.supervision import Pulse, begin_to_wait, end_of_wait, waiting
 
 SOCKET_TIMEOUT_S = 15
 """Longer than a blocking read waits."""
+CONNECT_TIMEOUT_S = 10
 
 
 class WatchedPool(ConnectionPool):
@@ -34,15 +35,15 @@ class WatchedPool(ConnectionPool):
         await super().release(connection)
 
 
-async def open_redis(url: str) -> Redis:
-    """A client of a server that answers; UnavailableError where none does."""
+async def open_redis(url: str, timeout_s: float = SOCKET_TIMEOUT_S) -> Redis:
+    """A client of a server that answers; UnavailableError where none does. No command waits longer than `timeout_s`."""
     # protocol 2: a steadier reply shape than RESP3, and less work. No silent retries: a read that is sent twice leaves
     # what the first was given pending.
     pool = WatchedPool.from_url(
         url,
         protocol=2,
-        socket_timeout=SOCKET_TIMEOUT_S,
-        socket_connect_timeout=10,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=min(timeout_s, CONNECT_TIMEOUT_S),
         retry=Retry(NoBackoff(), 0),
         driver_info=None,  # CLIENT SETINFO would be one right more to ask for (deploy/redis.acl)
     )
@@ -52,7 +53,7 @@ async def open_redis(url: str) -> Redis:
     except TypeError as error:  # of the client's own classes, which take parameters of the URL as they come
         await redis.aclose()
         raise ConfigError(
-            f"{values.mask(url)} was refused",
+            f"{values.masked_secret(url)} was refused",
             f"it has a parameter that this kind of connection does not know: {error}",
             "correct REDIS_HOST; parameters for TLS belong to rediss://",
         ) from None

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,9 +73,9 @@ class Deployment:
         task = asyncio.create_task(read())
 
         async def end() -> None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            while not task.done():  # a client that is just connecting may lose a cancellation
+                task.cancel()
+                await asyncio.wait({task}, timeout=0.5)
             await client.aclose()
 
         self.stack.push_async_callback(end)

@@ -118,16 +118,17 @@ async def _open_redis(subject: Subject, stack: AsyncExitStack, opening: list[Yie
     if url is None:
         return
     try:
-        subject.redis = await asyncio.wait_for(open_redis(url), CONNECT_S)
+        subject.redis = await asyncio.wait_for(open_redis(url, CONNECT_S), CONNECT_S + CLOSE_S)
         stack.push_async_callback(_closed, subject.redis.aclose)
     except IndexerError as fault:
         is_password = any(word in fault.cause for word in ("password", "Authentication", "NOAUTH", "WRONGPASS"))
+        remedy = fault.remedy if isinstance(fault, ConfigError) else "start it, or correct REDIS_HOST"
         opening.append(
             Finding(
                 "redis.password" if is_password else "redis.unreachable",
                 fault.what,
                 f"no lane can work: {fault.cause}",
-                "correct user and password in REDIS_HOST" if is_password else "start it, or correct REDIS_HOST",
+                "correct user and password in REDIS_HOST" if is_password else remedy,
             )
         )
     except TimeoutError:
