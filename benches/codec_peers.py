@@ -10,6 +10,7 @@ try:
     import cbor2
     import cbrrr
     import libipld
+    import msgspec
     import orjson
     from atproto import CAR, firehose_models, parse_subscribe_repos_message
 except ImportError as error:
@@ -102,6 +103,37 @@ FRAMES: Mapping[str, Callable[[bytes], Found]] = {
 def json_by_cbrrr(block: bytes) -> bytes:
     return orjson.dumps(cbrrr.decode_dag_cbor(block, atjson_mode=True))
 
+
+_TEXTS = ("type", "did", "collection", "rkey", "rev", "time", "commit", "cid")
+# The record is not looked into.
+_ENVELOPES = msgspec.json.Decoder(
+    msgspec.defstruct("Envelope", [*((name, str) for name in _TEXTS), ("seq", int), ("record", msgspec.Raw)])
+)
+
+Named = tuple[str, str, str, str, str]
+
+
+def event_by_orjson(payload: bytes) -> Named:
+    event = orjson.loads(payload)
+    return event["type"], event["did"], event["collection"], event["rkey"], event["cid"]
+
+
+def event_and_json_by_orjson(payload: bytes) -> Named:
+    event = orjson.loads(payload)
+    orjson.dumps(event["record"])
+    return event["type"], event["did"], event["collection"], event["rkey"], event["cid"]
+
+
+def event_by_msgspec(payload: bytes) -> Named:
+    event = _ENVELOPES.decode(payload)
+    return event.type, event.did, event.collection, event.rkey, event.cid
+
+
+EVENTS: Mapping[str, Callable[[bytes], Named]] = {
+    "orjson: nothing checked": event_by_orjson,
+    "orjson: nothing checked, the record as JSON again": event_and_json_by_orjson,
+    "msgspec: the record not read": event_by_msgspec,
+}
 
 RECORDS: Mapping[str, Callable[[bytes], Any]] = {
     "libipld": libipld.decode_dag_cbor,

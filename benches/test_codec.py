@@ -7,11 +7,13 @@ Before anything is measured, all must agree. tests/codec/test_peers.py says wher
 """
 
 import gc
+import gzip
 import io
 import json
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import libipld
@@ -25,10 +27,11 @@ from tests.codec import corpus
 
 ROUNDS = 15
 BATCH = 100
-FRAME, RECORD = 4000, 633
-"""Bytes of the frames and records that the targets are set for."""
+FRAME, RECORD, EVENT = 4000, 633, 1113
+"""Bytes of the frames, records and events that the targets are set for."""
 FRAMES = f"the codec: frames of a relay nearest to {FRAME} bytes, µs of CPU a frame"
 RECORDS = f"the codec: records nearest to {RECORD} bytes, µs of CPU a record"
+EVENTS = f"the codec: stream events nearest to {EVENT} bytes, µs of CPU an event"
 OTHERS = "the codec: the rest, µs of CPU each"
 
 
@@ -179,12 +182,47 @@ def test_records_from_objects_by_others(benchmark: BenchmarkFixture, report: Rep
     measured(benchmark, report, RECORDS, name, one_by_one(encode, values), len(batch))
 
 
-@pytest.mark.benchmark(group="codec-others", timer=time.process_time)
+@cache
+def events() -> list[bytes]:
+    """Posts of the network, each with its surroundings."""
+    payloads = corpus_of_events()
+    return nearest([payload for payload in payloads if isinstance(ours_of(payload), codec.Event)], EVENT)
+
+
+def corpus_of_events() -> list[bytes]:
+    packed = Path(__file__).parents[1] / "rust/core/tests/data/real-events.jsonl.gz"
+    return gzip.decompress(packed.read_bytes()).splitlines()
+
+
+def ours_of(payload: bytes) -> codec.Event | codec.Reject | codec.Ignored:
+    (event,) = codec.decode_events([payload])
+    return event
+
+
+@pytest.mark.benchmark(group="codec-events", timer=time.process_time)
 def test_events(benchmark: BenchmarkFixture, report: Report) -> None:
+    batch = events()
+    name = f"decode_events: checked, all fields, record.json ({sum(map(len, batch)) / len(batch):,.0f} B)"
+    measured(benchmark, report, EVENTS, name, in_batches(codec.decode_events, batch), len(batch))
+
+
+@pytest.mark.benchmark(group="codec-events", timer=time.process_time)
+@pytest.mark.parametrize("name", codec_peers.EVENTS)
+def test_events_by_others(benchmark: BenchmarkFixture, report: Report, name: str) -> None:
+    decode, batch = codec_peers.EVENTS[name], events()
+    for payload in batch[:20]:
+        event = ours_of(payload)
+        assert isinstance(event, codec.Event)
+        assert decode(payload) == (event.kind, event.did, event.collection, event.rkey, event.cid)
+    measured(benchmark, report, EVENTS, name, one_by_one(decode, batch), len(batch))
+
+
+@pytest.mark.benchmark(group="codec-events", timer=time.process_time)
+def test_events_of_the_workload(benchmark: BenchmarkFixture, report: Report) -> None:
     batch = workload.payloads()[: workload.BATCH]
     clocks = [time.time_ns() // 1_000_000] * len(batch)
-    name = f"decode_events ({sum(map(len, batch)) / len(batch):,.0f} B)"
-    measured(benchmark, report, OTHERS, name, lambda: codec.decode_events(batch, clocks), len(batch))
+    name = f"decode_events, likes and all else ({sum(map(len, batch)) / len(batch):,.0f} B)"
+    measured(benchmark, report, EVENTS, name, lambda: codec.decode_events(batch, clocks), len(batch))
 
 
 @pytest.mark.benchmark(group="codec-others", timer=time.process_time)

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from indexer import codec
+from indexer.codec.testing import build
 from tests.codec import corpus
 
 RELAY = "relay-2026-07-04"
+RECORDS = {"a.b.c/1": {"a": 1}}
 
 
 def decoded(name: str) -> list[codec.Frame]:
@@ -100,3 +102,45 @@ def test_a_batch_is_each_frame_for_itself() -> None:
             assert alone.events == result.events
         else:
             assert alone == result
+
+
+def test_a_commit_that_was_too_big_may_come_without_blocks() -> None:
+    body = {**build.commit_body(RECORDS, ["a.b.c/2"]), "tooBig": True, "blocks": b""}
+    (frame,) = codec.decode_frames([build.message("#commit", body)])
+    assert isinstance(frame, codec.Frame)
+    assert (frame.skipped, [json.loads(event)["type"] for event in frame.events]) == (1, ["delete"])
+    (fault,) = codec.decode_frames([build.message("#commit", body | {"tooBig": False})])
+    assert isinstance(fault, codec.Fault)
+    assert fault.kind == "bad_car"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("#handle", {"seq": 7, "did": build.DID, "handle": "a.example", "time": build.TIME}),
+        ("#tombstone", {"seq": 7, "did": build.DID, "time": build.TIME}),
+        ("#sync", {"seq": 7, "did": build.DID, "time": build.TIME, "rev": build.REV, "blocks": b"\x00"}),
+        ("#sometime", {"seq": 7, "new": [{}]}),
+    ],
+)
+def test_messages_without_events_give_their_place(kind: str, body: dict[str, Any]) -> None:
+    (frame,) = codec.decode_frames([build.message(kind, body)])
+    assert isinstance(frame, codec.Frame)
+    assert (frame.kind, frame.seq, frame.events, frame.skipped) == (kind, 7, [], 0)
+
+
+def test_what_a_commit_may_have_beside_what_is_needed() -> None:
+    body = build.commit_body(RECORDS)
+    (expected,) = codec.decode_frames([build.message("#commit", body)])
+    root, blocks = build.repository(RECORDS)
+    blocks[codec.Cid.of_raw(b"x")] = b"x"
+    for change in (
+        {"prevData": root, "rebase": False, "tooBig": False, "new": [None]},
+        {"ops": [{**body["ops"][0], "prev": root, "new": 1}]},
+        {"blocks": build.car([root], [*blocks.items()] * 2)},
+        {"blocks": build.car([], blocks.items())},
+    ):
+        (frame,) = codec.decode_frames([build.message("#commit", body | change)])
+        assert codec.checked(frame).events == codec.checked(expected).events
+    (empty,) = codec.decode_frames([build.message("#commit", body | {"blocks": build.car([root], [])})])
+    assert (codec.checked(empty).events, codec.checked(empty).skipped) == ([], 1)

@@ -18,6 +18,8 @@ pub(super) struct Body<'a> {
     pub(super) blocks: Option<&'a [u8]>,
     /// Bytes of the frame in front of `blocks`.
     pub(super) blocks_at: usize,
+    /// The relay left out what was too large, perhaps all blocks. Relays of today send `#sync` instead.
+    pub(super) too_big: Option<bool>,
     /// In front of the array.
     pub(super) ops: Option<Reader<'a>>,
     /// In front of the array.
@@ -49,6 +51,7 @@ impl<'a> Body<'a> {
                     body.blocks = reader.byte_string()?;
                     body.blocks_at = reader.at() - body.blocks.unwrap_or_default().len();
                 }
+                b"tooBig" => body.too_big = reader.boolean()?,
                 b"ops" => body.ops = array(reader)?,
                 b"labels" => body.labels = array(reader)?,
                 b"active" => body.active = reader.boolean()?,

@@ -58,8 +58,12 @@ pub(super) fn events<'a>(
     };
     let mut ops = required(body.ops.clone(), start, "ops")?;
     let car = required(body.blocks, start, "blocks")?;
-    car::blocks(car, blocks)
-        .map_err(|fault| fault.of_whole(FaultKind::BadCar).behind(commit.blocks_at))?;
+    if car.is_empty() && body.too_big == Some(true) {
+        blocks.clear();
+    } else {
+        car::blocks(car, blocks)
+            .map_err(|fault| fault.of_whole(FaultKind::BadCar).behind(commit.blocks_at))?;
+    }
     if blocks.len() > FEW {
         blocks.sort_unstable_by_key(|block| block.cid);
     }
