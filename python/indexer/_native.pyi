@@ -152,7 +152,7 @@ def normalize_timestamps(texts: Sequence[str], /) -> list[str | None]:
     """`createdAt` texts in the form of the columns, `YYYY-MM-DDTHH:mm:ss.sssZ`; same length and order.
 
     None where the text is no valid `datetime` (records.md 4.1). Valid texts that denote no instant between the years
-    0010 and 9999 give 1970-01-01T00:00:00.000Z (records.md 4.2).
+    0010 and 9999 give 1970-01-01T00:00:00.000Z (records.md 4.2). A text in that form is the same object.
     """
 
 def parse_dates(texts: Sequence[str], /) -> list[int | None]:

@@ -91,6 +91,13 @@ def test_instants_are_truncated_to_milliseconds(instant: datetime) -> None:
     assert normalized == f"{instant.year:04}-{text}.{instant.microsecond // 1000:03}Z"
 
 
+def test_what_needs_no_repair_is_not_copied() -> None:
+    times = ["2026-07-04T14:38:07.517Z", "1970-01-01T00:00:00.000Z"]
+    assert all(same is time for same, time in zip(normalize_timestamps(times), times, strict=True))
+    for text in ("".join(["a post ", "äöü 😀"]), "x" * 1000):
+        assert sanitize_text(text) is text
+
+
 def test_sanitized_text_has_neither_nul_nor_surrogates() -> None:
     assert sanitize_text("a\0b\ud800c") == "ab\ufffdc"
     assert sanitize_text("\ud83d\ude00\ude00") == "😀\ufffd"

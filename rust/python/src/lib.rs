@@ -165,8 +165,13 @@ mod _native {
         texts: Vec<Bound<'py, PyString>>,
     ) -> PyResult<Bound<'py, PyList>> {
         let normalized = texts.iter().map(|text| {
-            let normalized = indexer_core::timestamp::normalize_created_at(text.to_str().ok()?)?;
-            Some(PyString::new(py, &normalized))
+            let source = text.to_str().ok()?;
+            let normalized = indexer_core::timestamp::normalize_created_at(source)?;
+            Some(if normalized == source {
+                text.clone()
+            } else {
+                PyString::new(py, &normalized)
+            })
         });
         PyList::new(py, normalized.collect::<Vec<_>>())
     }
