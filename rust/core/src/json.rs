@@ -9,6 +9,7 @@ use crate::Arena;
 use crate::data_model;
 use crate::document::{Document, RECORD};
 use crate::members;
+use crate::nesting::{Kind, Nesting, Open};
 use crate::scan::plain_end;
 use crate::source::Changes;
 use crate::text::Text;
@@ -44,29 +45,11 @@ impl std::error::Error for JsonFault {}
 /// Buffers that live from message to message.
 #[derive(Default)]
 pub(crate) struct Parser<'a> {
-    open: Vec<Open<'a>>,
+    nesting: Nesting<'a>,
     items: Vec<Value<'a>>,
     members: Vec<Member<'a>>,
     changes: Changes<'a>,
     text: String,
-}
-
-/// An array or object whose end has not been seen.
-#[derive(Clone, Copy)]
-struct Open<'a> {
-    kind: Kind,
-    /// Its items, or members, are those from here on in `items`, or `members`.
-    start: usize,
-    /// Where its bracket or brace is.
-    at: usize,
-    /// The key that it is the value of, if the one around it is an object.
-    key: Text<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Array,
-    Object,
 }
 
 impl<'a> Parser<'a> {
@@ -75,7 +58,7 @@ impl<'a> Parser<'a> {
         source: &'a str,
         arena: &'a Arena,
     ) -> Result<Document<'a>, JsonFault> {
-        self.open.clear();
+        self.nesting.clear();
         self.items.clear();
         self.members.clear();
         self.changes.clear();
@@ -86,7 +69,6 @@ impl<'a> Parser<'a> {
             at: 0,
             key: Text::Plain(""),
             arena,
-            depth: 0,
             object: 0..0,
             record: None,
             has_indexes: false,
@@ -98,7 +80,7 @@ impl<'a> Parser<'a> {
         let source = |place| run.parser.changes.of(source, place, arena);
         Ok(Document {
             value,
-            is_too_deep: run.depth > MAX_DEPTH,
+            is_too_deep: run.parser.nesting.was_too_deep,
             has_faults: run.has_faults,
             has_unclean_text: run.has_unclean_text,
             source: value.as_object().and_then(|_| source(run.object.clone())),
@@ -116,8 +98,6 @@ struct Run<'a, 'p> {
     /// Of the value that is being read, in an object.
     key: Text<'a>,
     arena: &'a Arena,
-    /// The deepest nesting so far.
-    depth: usize,
     /// Where the object is that was closed last.
     object: Range<usize>,
     /// Where the record is, if the last member of that name is an object.
@@ -139,12 +119,10 @@ impl<'a> Run<'a, '_> {
             };
             // A value may close any number of the arrays and objects that it is the last one of.
             loop {
-                let Some(open) = self.parser.open.last() else {
-                    return self.end(value);
-                };
-                match open.kind {
-                    Kind::Array => {
-                        self.parser.items.push(value);
+                match self.parser.nesting.innermost() {
+                    None => return self.end(value),
+                    Some(Kind::Array) => {
+                        self.add_item(value);
                         match self.next_byte() {
                             b',' => {
                                 self.at += 1;
@@ -154,7 +132,7 @@ impl<'a> Run<'a, '_> {
                             _ => return Err(self.expected("a comma or a closing bracket")),
                         }
                     }
-                    Kind::Object => {
+                    Some(Kind::Object) => {
                         self.add_member(value);
                         match self.next_byte() {
                             b',' => {
@@ -204,14 +182,16 @@ impl<'a> Run<'a, '_> {
     }
 
     fn open(&mut self, kind: Kind, start: usize) {
-        self.parser.open.push(Open {
-            kind,
-            start,
-            at: self.at,
-            key: self.key,
-        });
-        self.depth = self.depth.max(self.parser.open.len());
+        let nesting = &mut self.parser.nesting;
+        nesting.open(kind, start, self.at, self.key);
         self.at += 1;
+    }
+
+    #[inline]
+    fn add_item(&mut self, value: Value<'a>) {
+        if self.parser.nesting.keeps() {
+            self.parser.items.push(value);
+        }
     }
 
     /// Reads a key and its colon; its value comes next.
@@ -232,7 +212,10 @@ impl<'a> Run<'a, '_> {
     #[inline]
     fn add_member(&mut self, value: Value<'a>) {
         let key = self.key;
-        if self.parser.open.len() == 1 && key == *RECORD {
+        if !self.parser.nesting.keeps() {
+            return;
+        }
+        if self.parser.nesting.is_outermost() && key == *RECORD {
             self.record = value.as_object().map(|_| self.object.clone());
         }
         if key == *"__proto__" {
@@ -245,25 +228,27 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    /// Closes the innermost one: where its values start and where it does. What it is the value of is to be read again.
-    fn close(&mut self) -> (usize, usize) {
+    /// Closes the innermost one, if anything was kept of it. What it is the value of is to be read again.
+    fn close(&mut self) -> Option<Open<'a>> {
         self.at += 1;
-        let Some(open) = self.parser.open.pop() else {
-            return (0, 0);
-        };
+        let open = self.parser.nesting.close()?;
         self.key = open.key;
-        (open.start, open.at)
+        Some(open)
     }
 
     fn close_array(&mut self) -> Value<'a> {
-        let (start, _) = self.close();
+        let Some(Open { start, .. }) = self.close() else {
+            return Value::Null;
+        };
         let items = self.arena.alloc_slice_copy(&self.parser.items[start..]);
         self.parser.items.truncate(start);
         Value::Array(items)
     }
 
     fn close_object(&mut self) -> Value<'a> {
-        let (start, at) = self.close();
+        let Some(Open { start, at, .. }) = self.close() else {
+            return Value::Null;
+        };
         self.object = at..self.at;
         let is_moved = members::settle(&mut self.parser.members, start, self.has_indexes);
         let members = &mut self.parser.members[start..];

@@ -24,6 +24,7 @@ mod label;
 mod lexicon;
 mod members;
 mod mst;
+mod nesting;
 mod number;
 mod print;
 mod record;
