@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from indexer.pace import Pace
 from indexer.supervision import relying, waiting
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ async def open_pool(url: str, consumer: str, least: int, most: int, statement_ca
         max_inactive_connection_lifetime=0,
         command_timeout=COMMAND_TIMEOUT_S,
         timeout=30,
+        connect=Pace().connect,
         reset=_no_reset,
         server_settings={"application_name": application},
         loop=None,

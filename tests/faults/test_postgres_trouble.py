@@ -20,7 +20,7 @@ from tests.faults.proxy import COMMIT, Break, Latency, Slices, proxied
 from tests.messages import label, label_message
 from tests.oracle import library
 
-MOST_CONNECTIONS = 8.0
+MOST_CONNECTIONS = 1.5
 """A second, that a process tries where there is no server."""
 
 
