@@ -237,8 +237,9 @@ PROMISES = (
             f"{FAULTS}postgres_trouble.py::test_server_that_is_away_is_not_besieged",
             f"{INTEGRATION}sink_halving.py::test_outage_is_no_attempt",
             f"{UNIT}sink_faults.py::test_sqlstate_decides",
+            f"{UNIT}pace.py::test_tries_are_apart_however_many_ask",
+            f"{UNIT}pace.py::test_all_go_on_when_one_has_succeeded",
         ),
-        "A process tries up to five connections a second, one for each of its tasks, not one for all.",
     ),
     Promise(
         "P21",
@@ -340,8 +341,8 @@ PROMISES = (
             f"{UNIT}liveness.py::test_who_looked_away_begins_anew",
             f"{IDENTITY}names.py::test_the_time_limit_holds_when_the_wall_clock_jumps",
             f"{ACCEPTANCE}hostile.py::test_every_hostile_message_meets_its_fate",
+            f"{FAULTS}clocks.py::test_wall_clock_that_jumps_costs_nothing",
         ),
-        "No whole daemon runs with a clock that jumps.",
     ),
     Promise(
         "P32",
