@@ -190,9 +190,10 @@ PROMISES = (
         "A Redis that restarts, with its data or without, is waited for and worked with again.",
         (
             f"{FAULTS}redis_trouble.py::test_restart",
+            f"{FAULTS}redis_trouble.py::test_killed_many_times_at_work",
             f"{FAULTS}redis_trouble.py::test_restart_that_loses_everything_gets_the_group_again",
         ),
-        "One restart each. What Redis lost before it was read is gone: only the producer can send it again.",
+        "What Redis lost before it was read is gone: only the producer can send it again.",
     ),
     Promise(
         "P17",

@@ -1,5 +1,10 @@
 """Redis goes, comes back, refuses, answers slowly or not at all: nothing is lost, nothing dies."""
 
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +17,7 @@ from indexer.pipeline import refusal
 from tests.acceptance.daemon import GROUP, count, feed, left_over, running
 from tests.faults.indexing import STREAM, feed_and_wait, is_drained, nothing_is_lost, posts, working
 from tests.faults.proxy import Answer, Break, Latency, Slices, proxied
+from tests.faults.truth import equals, index_alone, traffic
 from tests.messages import label, label_message
 
 KEPT = {"appendonly": "yes", "appendfsync": "always", "save": ""}
@@ -29,6 +35,41 @@ def test_restart(database: str, tmp_path: Path) -> None:
         assert daemon.get("/livez")[0] == 200, "a restart would not help"
         server.start()
         nothing_is_lost(daemon, database, server.url)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("how", ["always", "everysec"])
+def test_killed_many_times_at_work(
+    database: str,
+    other_database: str,
+    redis_url: str,
+    tmp_path: Path,
+    how: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """By kill -9, which loses nothing that it answered: what it wrote is the system's to keep."""
+    kills, portion, chance = 50, 400, random.Random(how)
+    messages = traffic(kills * portion, accounts=kills * portion // 50)
+    index_alone(other_database, redis_url, tmp_path, messages)
+    caught = 0
+    with embedded.redis({**KEPT, "appendfsync": how}) as server, working(database, server.url, tmp_path) as daemon:
+        daemon.started()
+        for first in range(0, len(messages), portion):
+            feed(server.url, STREAM, messages[first : first + portion])
+            full = left_over(server.url, STREAM)[0]
+            daemon.until(lambda full=full: left_over(server.url, STREAM)[0] < full)  # type: ignore[misc]
+            time.sleep(chance.uniform(0, 0.05))
+            caught += left_over(server.url, STREAM)[1] > 0
+            os.kill(server.pid, signal.SIGKILL)
+            server.stop()
+            server.start()
+        daemon.until(lambda: is_drained(server.url))
+        assert daemon.stop() == 0, daemon.output
+        assert not daemon.lines("group_lost")
+    assert caught > kills / 2, "it was hardly ever killed with a batch in hand"
+    equals(database, other_database, messages, in_stream_order=False)
+    record_property(f"kills of Redis ({how}), of these with a batch in hand", f"{kills}, {caught}")
 
 
 def test_restart_that_loses_everything_gets_the_group_again(database: str, tmp_path: Path) -> None:
