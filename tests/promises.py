@@ -35,6 +35,8 @@ PROMISES = (
         (
             f"{FAULTS}kills.py::test_killed_at_work",
             f"{CONVERGENCE}instances.py::test_instances_that_are_killed_many_times",
+            f"{CONVERGENCE}state_machine.py::test_any_delivery_gives_the_same_tables",
+            f"{CONVERGENCE}state_machine.py::test_any_delivery_of_many_histories_gives_the_same_tables",
             f"{ACCEPTANCE}daemon_names.py::test_killed_daemon_is_replaced_under_its_name_and_nothing_is_lost",
             f"{ACCEPTANCE}daemon_removal.py::test_deletion_that_is_killed_ends_as_if_the_account_had_never_been",
         ),
@@ -140,7 +142,8 @@ PROMISES = (
     ),
     Promise(
         "P11",
-        "Order and duplicates do not matter: whatever way messages are delivered, the tables are the same.",
+        "Order and duplicates do not matter: whatever way messages are delivered, whatever is broken off meanwhile, and"
+        " whenever deleted accounts are removed, the tables are the same.",
         (
             f"{CONVERGENCE}state_machine.py::test_any_delivery_gives_the_same_tables",
             f"{CONVERGENCE}state_machine.py::test_any_delivery_of_many_histories_gives_the_same_tables",
@@ -321,6 +324,7 @@ PROMISES = (
             f"{FAULTS}commit_cuts.py::test_cuts_at_commit",
             f"{CONVERGENCE}hot_rows.py::test_eight_writers_on_twenty_posts_never_deadlock",
             f"{INTEGRATION}removal_races.py::test_counts_are_exact_with_traffic_on_the_same_posts_and_accidents",
+            f"{CONVERGENCE}state_machine.py::test_any_delivery_of_many_histories_gives_the_same_tables",
             f"{INTEGRATION}recount.py::test_counts_are_exact_while_others_write",
         ),
     ),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from indexer._native import COLLECTIONS, Event
+from tests.convergence.standings import Marks, account_rows, is_stale
 
 Key = tuple[str, ...]
 Row = dict[str, Any]
@@ -43,6 +44,8 @@ class Winner:
     rank: tuple[str, bool, str]
     event: Event
     time: str
+    commits: bool = False
+    """Whether it moves `actor_sync`, too."""
 
     @property
     def rev(self) -> str:
@@ -59,17 +62,24 @@ class Expected:
 
     rows: dict[str, dict[Key, Row]] = field(default_factory=lambda: defaultdict(dict))
     may_be: dict[str, set[Key]] = field(default_factory=lambda: defaultdict(set))
-    """Rows that may be there or not: what hangs on posts that were deleted and created again."""
+    """Rows that may be there or not: what hangs on posts that were deleted and created again, for one."""
     times: dict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By URI and CID: the times under which that version came."""
     reborn: set[str] = field(default_factory=set)
-    """Records that were deleted and created again."""
+    """Records that were deleted and created again, or are of an account that was."""
+    marks: Marks = field(default_factory=dict)
+    """The removed accounts."""
 
 
-def expected(events: Iterable[Event]) -> Expected:
-    """The rows after these events, none of which is refused by PostgreSQL or is about what is not its own."""
+def expected(events: Iterable[Event], marks: Marks | None = None) -> Expected:
+    """The rows after these events, none of which is refused by PostgreSQL or is about what is not its own.
+
+    What a removal made stale counts as if it had never been, but for what others hang on it. That takes histories in
+    which whatever is newer than the deletion of its account has a greater rev than what is not.
+    """
     known = list(events)
-    found = Expected()
+    found = Expected(marks=marks or {})
+    stale = {event.uri for event in known if event.uri is not None and is_stale(event, found.marks)}
     winners: dict[str, Winner] = {}
     versions: dict[str, set[str]] = defaultdict(set)
     for event in known:
@@ -77,14 +87,18 @@ def expected(events: Iterable[Event]) -> Expected:
             continue
         cid = event.cid or ""
         rank = (event.rev or "", event.kind == "delete", cid)
-        versions[event.uri].add(cid)
         found.times[event.uri, cid].add(event.time)
+        if is_stale(event, found.marks):
+            continue
+        versions[event.uri].add(cid)
         before = winners.get(event.uri)
         if before is None or before.rank < rank:
             winners[event.uri] = Winner(rank, event, event.time)
         elif before.rank == rank:
             before.time = max(before.time, event.time)
-    found.reborn = {uri for uri, winner in winners.items() if winner.is_live and "" in versions[uri]}
+        if winners[event.uri].rank == rank:
+            winners[event.uri].commits |= event.commit is not None and not event.backfill
+    found.reborn = {uri for uri, winner in winners.items() if winner.is_live and "" in versions[uri]} | stale
     for uri, winner in winners.items():
         row = {"rev": winner.rev, "cid": winner.rank[2]}
         found.rows["record"][uri,] = row | ({"indexedAt": winner.time} if winner.is_live else {"json": ""})
@@ -103,7 +117,12 @@ def expected(events: Iterable[Event]) -> Expected:
         elif collection == POST:
             _post(uri, winner, winners, found)
     _threads(live, winners, versions, found)
-    _commits(known, found)
+    _commits(known, winners, found)
+    for table, did, values in account_rows(known, found.marks):
+        if values is None:
+            found.may_be[table].add((did,))
+        else:
+            found.rows[table][did,] = values
     return found
 
 
@@ -200,6 +219,8 @@ def _threads(
         parent, root = row["replyParent"], row["replyRoot"]
         if parent is None:
             return False
+        if parent in found.reborn:
+            return None
         if parent not in winners:
             return True
         if not winners[parent].is_live or len(versions[parent]) > 1:
@@ -215,9 +236,17 @@ def _threads(
             found.rows["post"][uri,]["invalidReplyRoot"] = invalid
 
 
-def _commits(events: Iterable[Event], found: Expected) -> None:
+def _commits(events: Iterable[Event], winners: dict[str, Winner], found: Expected) -> None:
     """The newest rev that came with a commit, but for backfill events (actors.md 1)."""
     for event in events:
-        if event.commit is not None and event.rev is not None and (event.kind == "repo" or not event.backfill):
-            row = found.rows["actor_sync"].setdefault((event.did,), {"repoRev": event.rev})
-            row["repoRev"] = max(row["repoRev"], event.rev)
+        if event.did in found.marks:
+            if not is_stale(event, found.marks):
+                found.may_be["actor_sync"].add((event.did,))  # it goes with the account, unless a record is there
+            continue
+        if event.commit is None or event.rev is None or (event.kind != "repo" and event.backfill):
+            continue
+        row = found.rows["actor_sync"].setdefault((event.did,), {"repoRev": event.rev})
+        row["repoRev"] = max(row["repoRev"], event.rev)
+    for winner in winners.values():
+        if winner.commits and winner.event.did in found.marks:
+            found.rows["actor_sync"][winner.event.did,] = {}

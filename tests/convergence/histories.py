@@ -14,8 +14,8 @@ from typing import Literal
 from hypothesis import strategies as st
 
 from indexer.source import Message
-from tests.convergence.bodies import FOREIGN, POSTS, SCENES, Body
-from tests.messages import A, B, Record, cid, like, message, post, post_uri, uri
+from tests.convergence.bodies import FOREIGN, PEOPLE, POSTS, SCENES, Body
+from tests.messages import A, B, Record, account, cid, like, message, post, post_uri, uri
 
 Kind = Literal["create", "update", "delete"]
 Rev = Literal["next", "same", "again", "stale"]
@@ -23,6 +23,8 @@ How = Literal["same", "later", "earlier", "renewal"]
 
 REV_STEP = 8
 """Between the revs of two steps there is room for stale ones."""
+WITH_ACCOUNTS = 0.3
+"""Share of the histories in which accounts come and go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,19 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """An account event."""
+
+    did: str
+    active: bool | None
+    status: str | None
+    final: bool = False
+    """Of a deletion: what the account still writes is from before it."""
+    zone: str = "Z"
+    late: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Odd:
     """A message that is refused, ignored or only moves `actor_sync`."""
 
@@ -62,7 +77,7 @@ NEVER_STORED = (FOREIGN, HUGE)
 
 Part = tuple[Body, bool]
 """A record, and whether it is only created, never updated or deleted."""
-Step = Write | Again | Odd
+Step = Write | Again | Standing | Odd
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +91,33 @@ def history(steps: Sequence[Step]) -> list[Message]:
     """The messages in stream order."""
     sent: list[_Sent] = []
     last: dict[str, int] = {}
+    died: dict[str, int] = {}
+    final: dict[str, int] = {}
     payloads: list[tuple[int, bytes]] = []
     for position, step in enumerate(steps):
-        newest = REV_STEP * (position + 1)
         match step:
             case Odd(name):
                 payloads.append((position, _ODD[name]))
+            case Standing(did):
+                if step.active is False and (step.status or "").lower() == "deleted":
+                    died[did] = position
+                    if step.final:
+                        final.setdefault(did, position)
+                payloads.append((position + step.late, _account(step, position)))
             case Again(back, _, backfill) if sent:
-                again = _repeated(sent[-1 - back % len(sent)], step, newest, position)
+                of = sent[-1 - back % len(sent)]
+                newest, second = _now(of.write.uri, position, final)
+                again = _repeated(of, step, newest, second, died.get(_did(of.write.uri), -1))
                 last[again.write.uri] = max(last[again.write.uri], again.rev)
                 payloads.append((position, _payload(again, position, backfill=backfill)))
             case Write():
+                newest, second = _now(step.uri, position, final)
                 before = last.get(step.uri, newest)
-                rev = {"next": newest, "same": sent[-1].rev if sent else newest, "again": before, "stale": before - 1}
-                write = _Sent(step, rev[step.rev], position)
+                revs = {"next": newest, "same": sent[-1].rev if sent else newest, "again": before, "stale": before - 1}
+                # what is newer than the deletion of its account has a greater rev than what is not
+                least = REV_STEP * (died.get(_did(step.uri), -1) + 1) + 1
+                rev = revs[step.rev] if least <= revs[step.rev] <= newest else newest
+                write = _Sent(step, rev, second)
                 sent.append(write)
                 last[step.uri] = max(last.get(step.uri, 0), write.rev)
                 payloads.append((position + step.late, _payload(write, position, backfill=step.backfill)))
@@ -97,23 +125,45 @@ def history(steps: Sequence[Step]) -> list[Message]:
     return [Message(b"1761000000000-%d" % number, payload) for number, (_, payload) in enumerate(payloads)]
 
 
-def _repeated(sent: _Sent, again: Again, newest: int, position: int) -> _Sent:
+def _did(uri: str) -> str:
+    return uri.split("/")[2]
+
+
+def _now(uri: str, position: int, final: dict[str, int]) -> tuple[int, int]:
+    """The rev and the second of a step; of an account that is gone for good those before its end."""
+    position = min(position, final.get(_did(uri), position + 1) - 1)
+    return REV_STEP * (position + 1), max(position, 0)
+
+
+def _repeated(sent: _Sent, again: Again, newest: int, second: int, died: int) -> _Sent:
     match again.how:
-        case "later":
-            return _Sent(sent.write, sent.rev, position)
+        case "later" if sent.second > died:
+            return _Sent(sent.write, sent.rev, second)
         case "earlier":
             return _Sent(sent.write, sent.rev, max(sent.second - 1, 0))
         case "renewal" if sent.write.kind != "delete":
             write = Write("create", sent.write.uri, sent.write.record)
-            return _Sent(write, newest, position)
+            return _Sent(write, newest, second)
     return sent
+
+
+def _account(step: Standing, position: int) -> bytes:
+    """An account event; times are instants, in whatever zone."""
+    fields = {"active": step.active, "status": step.status}
+    time = _time(position, step.zone)
+    return account(step.did, time, **{name: value for name, value in fields.items() if value is not None})
+
+
+def _time(second: int, zone: str = "Z") -> str:
+    hour = 12 if zone == "+02:00" else 10
+    return f"2025-10-20T{hour}:{second // 60:02}:{second % 60:02}.000{zone}"
 
 
 def _payload(sent: _Sent, position: int, *, backfill: bool) -> bytes:
     write = sent.write
     fields = {
         "commit": cid(f"commit {position}"),
-        "time": f"2025-10-20T10:{sent.second // 60:02}:{sent.second % 60:02}.000Z",
+        "time": _time(sent.second),
         "seq": -2 if backfill else position,
     }
     if write.record is not None:
@@ -123,8 +173,9 @@ def _payload(sent: _Sent, position: int, *, backfill: bool) -> bytes:
 
 
 def tid(number: int) -> str:
-    """A rev of October 2025; they sort by their numbers."""
-    return "3m0000000" + "".join("234567abcdefghijklmnopqrstuvwxyz"[number >> shift & 31] for shift in (15, 10, 5, 0))
+    """A rev of October 2025: that of the step `number / REV_STEP - 1` is a TID of its time."""
+    micros = 1_760_954_400_000_000 + (number - REV_STEP) * 1_000_000 // REV_STEP
+    return "".join("234567abcdefghijklmnopqrstuvwxyz"[micros << 10 >> shift & 31] for shift in range(60, -1, -5))
 
 
 def _odd(kind: str, uri: str, **fields: object) -> bytes:
@@ -148,23 +199,44 @@ _ODD = {
 }
 
 
-def _pool(chance: Random) -> list[Part]:
-    """Few records, so that most steps meet what others left."""
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """What a history is about: few records, so that most steps meet what others left, and often accounts that end."""
+
+    parts: list[Part]
+    accounts: tuple[str, ...]
+    final: bool
+
+
+def _pool(chance: Random) -> _Pool:
     parts: list[Part] = []
     for _ in range(chance.randint(1, 3)):
         calm = chance.choice((0.2, 0.9))
         parts += [(body, chance.random() < calm) for body in chance.choice(SCENES)(chance)]
-    return parts
+    accounts = tuple(chance.sample(PEOPLE, chance.randint(1, 2))) if chance.random() < WITH_ACCOUNTS else ()
+    return _Pool(parts, accounts, chance.random() < 0.5)
 
 
-def _step(pool: list[Part], chance: Random) -> Step:
+def _standing(pool: _Pool, chance: Random) -> Standing:
+    did, late = chance.choice(pool.accounts), chance.choice((0, 0, 3, 10))
+    active, status = chance.choice(
+        [(False, "deleted")] * 3
+        + [(False, "Deleted"), (False, "suspended"), (False, "TakenDown"), (False, "deactivated")]
+        + [(True, None), (True, "active"), (True, "deleted"), (False, "throttled"), (None, "suspended"), (False, None)]
+    )
+    return Standing(did, active, status, pool.final, chance.choice(("Z", "Z", "+02:00", "?")) if active else "Z", late)
+
+
+def _step(pool: _Pool, chance: Random) -> Step:
+    if pool.accounts and chance.random() < 0.15:
+        return _standing(pool, chance)
     match chance.choices(("write", "again", "odd"), (18, 4, 1))[0]:
         case "again":
             how: How = chance.choice(("same", "later", "earlier", "renewal", "renewal"))
             return Again(chance.randrange(10), how, backfill=chance.random() < 0.5)
         case "odd":
             return Odd(chance.choice(sorted(_ODD)))
-    (where, body), is_calm = chance.choice(pool)
+    (where, body), is_calm = chance.choice(pool.parts)
     late = chance.choice((0, 0, 0, 0, 3, 10))
     backfill = chance.random() < 0.25
     if where.endswith(FOREIGN):

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import asyncpg
 
@@ -16,6 +18,8 @@ from indexer.sink.faults import FaultClass
 from indexer.sink.halving import Outcome
 from indexer.sink.statements import Statements
 from indexer.source import Message
+from tests.convergence.accidents import Accident, CrashError, FragilePool
+from tests.convergence.removals import Doomed, Pds, Remover, small_portions
 from tests.convergence.tables import KEYS, Tables
 
 STREAM = "firehose_live"
@@ -28,8 +32,72 @@ MOST_TRIES = 1_000
 """Tries of a batch that others stand in the way of."""
 _TRUNCATE_EVERY = 50
 """Deleting is quicker, but leaves dead rows."""
+_ACCIDENTS = 0.1
+"""Share of the batches."""
+_ROUNDS = 6
+"""Of removals beside the batches of a history, or between them."""
 
 Batch = Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Unrest:
+    """What else happens while messages are delivered."""
+
+    chance: random.Random
+    accidents: bool = False
+    removals: bool = False
+    """Whether removals run meanwhile; at the end they do anyhow."""
+
+    @property
+    def hits(self) -> bool:
+        """Whether a batch meets an accident."""
+        return self.accidents and self.chance.random() < _ACCIDENTS
+
+
+CALM = Unrest(random.Random(0))
+
+
+class Seat:
+    """An instance: what becomes of the process, its connections are opened again by the next."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = FragilePool(pool)
+        self._sink = _sink(cast(Pool, self._pool))
+
+    async def write(self, batches: Sequence[Batch], unrest: Unrest, beside: Callable[[], Awaitable[None]]) -> None:
+        """Write a lane; `beside` comes before each batch. What a crash leaves without ack comes again, first."""
+        todo, unsettled = deque(batches), list[Message]()
+        outcome = Outcome()
+        while todo or unsettled:
+            await beside()
+            self._pool.accident = Accident.of(unrest.chance) if unrest.hits else None
+            try:
+                if todo:
+                    decoded = decode(todo[0], STREAM, CLOCK_MS)
+                    outcome = await self._sink.write(decoded.entries, decoded.letters)
+                    unsettled = list(todo.popleft())  # the batch before is settled by now
+                elif outcome.rest is not None:
+                    await outcome.rest
+                    unsettled = []
+            except CrashError:
+                await self._end()
+                if todo and unrest.chance.random() < 0.5:
+                    again = [*unsettled, *todo.popleft()]
+                    todo.appendleft(list({message.id: message for message in again}.values()))
+                elif unsettled:
+                    todo.appendleft(unsettled)
+                unsettled = []
+        self._pool.accident = None
+
+    async def _end(self) -> None:
+        """The process is gone, with its second run."""
+        self._pool.accident = None
+        rest = self._sink._deriving
+        if rest is not None:
+            rest.cancel()
+            await asyncio.gather(rest, return_exceptions=True)
+        self._sink = _sink(cast(Pool, self._pool))
 
 
 @dataclass(slots=True)
@@ -38,26 +106,53 @@ class Laboratory:
 
     runner: asyncio.Runner
     admin: "asyncpg.Connection[asyncpg.Record]"
-    sinks: list[Sink]
+    seats: list[Seat]
+    removers: list[Remover]
     uses: int = 0
 
-    def deliver(self, *lanes: Sequence[Batch]) -> Tables:
-        """The tables after each lane's batches went through a sink of its own, all lanes at once."""
-        return self.runner.run(self._deliver(lanes))
+    def deliver(
+        self,
+        *lanes: Sequence[Batch],
+        unrest: Unrest = CALM,
+        hosted: Collection[str] = (),
+        doomed: Iterable[Doomed] = (),
+    ) -> Tables:
+        """The tables after each lane's batches went through an instance of its own, all at once, and all removals.
 
-    async def _deliver(self, lanes: Sequence[Sequence[Batch]]) -> Tables:
+        Of the accounts that were deleted the PDS has those that are `hosted`; `doomed` are removed at the end, whatever
+        became of their jobs.
+        """
+        return self.runner.run(self._deliver(lanes, unrest, hosted, doomed))
+
+    async def _deliver(
+        self, lanes: Sequence[Sequence[Batch]], unrest: Unrest, hosted: Collection[str], doomed: Iterable[Doomed]
+    ) -> Tables:
         await self._empty()
+        for remover in self.removers:
+            remover.start(Pds(hosted, unrest.chance), unrest.chance, accidents=unrest.accidents)
+        share = _ROUNDS / max(sum(map(len, lanes)), 1)
+
+        async def beside() -> None:
+            if unrest.removals and unrest.chance.random() < share:
+                work = unrest.chance.choice(self.removers).round()
+                if unrest.chance.random() < 0.5:
+                    group.create_task(work)
+                else:
+                    await work
+
         async with asyncio.TaskGroup() as group:
-            for sink, batches in zip(self.sinks, lanes, strict=False):
-                group.create_task(_write(sink, batches))
+            for seat, batches in zip(self.seats, lanes, strict=False):
+                group.create_task(seat.write(batches, unrest, beside))
+        await self.removers[0].finish(doomed)
         return await all_tables(self.admin)
 
     async def _empty(self) -> None:
         self.uses += 1
+        tables = (*KEYS, "indexer.handle_lookup")
         if self.uses % _TRUNCATE_EVERY == 1:
-            await self.admin.execute(f"TRUNCATE {', '.join(map(_name, KEYS))}")
+            await self.admin.execute(f"TRUNCATE {', '.join(map(_name, tables))}")
         else:
-            await self.admin.execute("; ".join(f"DELETE FROM {_name(table)}" for table in KEYS))
+            await self.admin.execute("; ".join(f"DELETE FROM {_name(table)}" for table in tables))
 
 
 def _name(table: str) -> str:
@@ -65,25 +160,17 @@ def _name(table: str) -> str:
     return ".".join(f'"{part}"' for part in table.split("."))
 
 
-async def _write(sink: Sink, batches: Sequence[Batch]) -> None:
-    outcome = Outcome()
-    for batch in batches:
-        decoded = decode(batch, STREAM, CLOCK_MS)
-        outcome = await sink.write(decoded.entries, decoded.letters)
-    if outcome.rest is not None:
-        await outcome.rest
-
-
 @contextmanager
 def laboratory(url: str) -> Iterator[Laboratory]:
     """A laboratory on a database with both schemas. Must not run inside an event loop."""
-    with asyncio.Runner() as runner:
+    with small_portions(), asyncio.Runner() as runner:
         admin = runner.run(_connect(url))
         pools = [runner.run(open_pool(url, f"sink{n}", 1, 2, 200)) for n in range(MOST_SINKS)]
+        removing = [runner.run(open_pool(url, f"removal{n}", 1, 2, 200)) for n in range(2)]
         try:
-            yield Laboratory(runner, admin, [_sink(pool) for pool in pools])
+            yield Laboratory(runner, admin, [Seat(pool) for pool in pools], [Remover(pool) for pool in removing])
         finally:
-            for pool in pools:
+            for pool in (*pools, *removing):
                 runner.run(pool.close())
             runner.run(admin.close())
 

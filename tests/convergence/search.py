@@ -5,10 +5,12 @@
 Prints how many histories it took and what failed, and ends with 1; with 0 where none failed.
 """
 
+import logging
 import sys
 import traceback
 from dataclasses import dataclass
 
+import structlog
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +62,7 @@ def search(database: str, number: int) -> FailureError | None:
 
 
 if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     found = search(sys.argv[1], int(sys.argv[2]))
     if found is not None:
         sys.stdout.write(f"{found.histories}\n{found.how}\n")

@@ -37,9 +37,8 @@ def index_alone(database: str, redis_url: str, folder: Path, messages: Sequence[
 def known(messages: Sequence[bytes]) -> Expected:
     """What the messages say of the tables."""
     decoded = _native.decode_events(list(messages), [time.time_ns() // 1_000_000] * len(messages))
-    return expected(
-        event for event in decoded if isinstance(event, Event) and event.kind in ("create", "update", "delete")
-    )
+    kinds = ("create", "update", "delete", "account")
+    return expected(event for event in decoded if isinstance(event, Event) and event.kind in kinds)
 
 
 def equals(database: str, truth: str, messages: Sequence[bytes], *, in_stream_order: bool) -> None:

@@ -1,6 +1,6 @@
 """All planted bugs."""
 
-from tests.mutation import accounts, answers, deliveries, histories, neighbours
+from tests.mutation import accounts, answers, deliveries, histories, neighbours, removals
 from tests.mutation.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -8,5 +8,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *answers.MUTANTS,
     *neighbours.MUTANTS,
     *accounts.MUTANTS,
+    *removals.MUTANTS,
     *histories.MUTANTS,
 )
