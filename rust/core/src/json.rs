@@ -11,7 +11,7 @@ use crate::document::{Document, RECORD};
 use crate::members;
 use crate::nesting::{Kind, Nesting, Open};
 use crate::scan::plain_end;
-use crate::source::Changes;
+use crate::source::{Changes, Source};
 use crate::text::Text;
 use crate::value::{Member, Value};
 use crate::{number, string};
@@ -77,14 +77,13 @@ impl<'a> Parser<'a> {
             has_unclean_text: false,
         };
         let value = run.document()?;
-        let source = |place| run.parser.changes.of(source, place, arena);
         Ok(Document {
             value,
             is_too_deep: run.parser.nesting.was_too_deep,
             has_faults: run.has_faults,
             has_unclean_text: run.has_unclean_text,
-            source: value.as_object().and_then(|_| source(run.object.clone())),
-            source_of_record: run.record.clone().and_then(source),
+            source: value.as_object().and_then(|_| run.source_of_object()),
+            source_of_record: run.record,
         })
     }
 }
@@ -100,8 +99,8 @@ struct Run<'a, 'p> {
     arena: &'a Arena,
     /// Where the object is that was closed last.
     object: Range<usize>,
-    /// Where the record is, if the last member of that name is an object.
-    record: Option<Range<usize>>,
+    /// Of the last member of that name, if it is an object: later changes of the message around it are none of its own.
+    record: Option<Source<'a>>,
     /// Some key so far may be an array index.
     has_indexes: bool,
     /// Some object so far says that it is a blob.
@@ -216,7 +215,7 @@ impl<'a> Run<'a, '_> {
             return;
         }
         if self.parser.nesting.is_outermost() && key == *RECORD {
-            self.record = value.as_object().map(|_| self.object.clone());
+            self.record = value.as_object().and_then(|_| self.source_of_object());
         }
         if key == *"__proto__" {
             self.parser.changes.give_up();
@@ -234,6 +233,12 @@ impl<'a> Run<'a, '_> {
         let open = self.parser.nesting.close()?;
         self.key = open.key;
         Some(open)
+    }
+
+    /// Of the object that was closed last.
+    fn source_of_object(&self) -> Option<Source<'a>> {
+        let changes = &self.parser.changes;
+        changes.of(self.source, self.object.clone(), self.arena)
     }
 
     fn close_array(&mut self) -> Value<'a> {

@@ -205,8 +205,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_source_is_printed_as_the_value_is(record in json(), before in json(), after in json()) {
-            let message = format!(r#"{{"a":{before},"record":{record},"b":{after}}}"#);
+        fn the_source_is_printed_as_the_value_is(
+            record in json(),
+            before in json(),
+            after in json(),
+            // Some of these change the message around the record, too.
+            key in select(&["b", "a", "1", "__proto__", "\\u0062"][..]),
+        ) {
+            let message = format!(r#"{{"a":{before},"record":{record},"{key}":{after}}}"#);
             if let Some((kept, printed)) = both(&message) {
                 prop_assert_eq!(kept, printed);
             }
@@ -231,6 +237,16 @@ mod tests {
         let (kept, printed) = both(message).unwrap();
         assert_eq!(kept, r#"{"a":1,"b":{"0":0,"1":2,"c":"/"},"d":0}"#);
         assert_eq!(kept, printed);
+    }
+
+    #[test]
+    fn changes_of_the_message_leave_those_of_the_record() {
+        for after in [r#","a":2"#, r#","1":0"#, r#","__proto__":0"#, " "] {
+            let message = format!(r#"{{"a":1,"record":{{"b":1,"b":2,"c":1.0}}{after}}}"#);
+            let (kept, printed) = both(&message).unwrap();
+            assert_eq!(kept, r#"{"b":2,"c":1}"#);
+            assert_eq!(kept, printed);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ const CLOCK_MS: u64 = 4_102_444_800_000;
 fuzz_target!(|payload: &[u8]| {
     let arena = Arena::new();
     let mut decoder = Decoder::new(&arena);
+    check_printed(&arena, payload);
     match decoder.event(payload, CLOCK_MS) {
         Outcome::Reject(reject) => {
             // libFuzzer ends the process at a panic, so none is caught; this is for the reader.
@@ -61,6 +62,20 @@ fuzz_target!(|payload: &[u8]| {
     }
 });
 
+/// A record that is kept as it came is what would be printed: white space makes all of it be printed.
+fn check_printed(arena: &Arena, payload: &[u8]) {
+    let json = |payload: &[u8]| match Decoder::new(arena)
+        .event(arena.alloc_slice_copy(payload), CLOCK_MS)
+    {
+        Outcome::Event(event) => {
+            let body = event.record.and_then(|record| record.body);
+            body.map(|(_, body)| body.json.to_owned())
+        }
+        _ => None,
+    };
+    assert_eq!(json(payload), json(&[b" ", payload].concat()));
+}
+
 /// What was printed is printed again as it is.
 fn check_stored<'a>(arena: &'a Arena, collection: &str, json: &'a str) {
     // The size of a blob may be beyond the range of a number: printed as null, it makes the blob another object.
@@ -77,4 +92,6 @@ fn check_stored<'a>(arena: &'a Arena, collection: &str, json: &'a str) {
     let again = Decoder::new(arena).record(collection, json);
     let again = again.unwrap_or_else(|| panic!("not a record any more: {json}"));
     assert_eq!(again.json, json);
+    let spaced = Decoder::new(arena).record(collection, arena.alloc_str(&format!(" {json}")));
+    assert_eq!(spaced.map(|spaced| spaced.json), Some(json));
 }
