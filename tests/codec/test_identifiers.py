@@ -76,8 +76,9 @@ def test_what_is_no_tid_raises() -> None:
     for numbers in ((1 << 53, 0), (0, 1024)):
         with pytest.raises(ValueError, match="53 bits"):
             Tid.from_microseconds(*numbers)
-    with pytest.raises(OverflowError):
-        Tid.from_microseconds(-1)
+    for numbers in ((-1, 0), (1 << 64, 0), (0, -1), (0, 1 << 16)):
+        with pytest.raises(ValueError, match="out of range"):
+            Tid.from_microseconds(*numbers)
 
 
 def test_an_at_uri_has_its_parts() -> None:

@@ -86,6 +86,8 @@ def read_tree(
 
 def _received(stream: Stream, limits: Limits, clock: Callable[[], float]) -> CarReader | Fault:
     """A reader that has all of the file."""
+    if not callable(getattr(stream, "read", None)):
+        raise TypeError(f"{type(stream).__name__} has no method read; for bytes there is io.BytesIO")
     reader = CarReader(
         max_bytes=limits.bytes,
         max_blocks=limits.blocks,

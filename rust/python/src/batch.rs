@@ -1,5 +1,6 @@
 //! Batches: sequences of bytes in, lists out.
 
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -13,4 +14,19 @@ pub(crate) fn bytes_of<'py>(items: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py
 
 pub(crate) fn slices<'a>(items: &'a [Bound<'_, PyBytes>]) -> Vec<&'a [u8]> {
     items.iter().map(PyBytesMethods::as_bytes).collect()
+}
+
+/// A number that is an argument; `ValueError` for one that its type cannot hold, as for any other wrong value.
+pub(crate) fn number<'py, T>(object: &Bound<'py, PyAny>) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    let py = object.py();
+    object.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(py) {
+            PyValueError::new_err(format!("a number out of range: {}", error.value(py)))
+        } else {
+            error
+        }
+    })
 }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 use tempfile::SpooledTempFile;
 
-use crate::batch::PORTION;
+use crate::batch::{PORTION, number};
 use crate::faults;
 use crate::identifiers::Cid;
 
@@ -59,12 +59,12 @@ impl CarReader {
     #[new]
     #[pyo3(signature = (*, max_bytes, max_blocks, max_section, max_depth, max_path, memory))]
     fn new(
-        max_bytes: u64,
-        max_blocks: usize,
-        max_section: usize,
-        max_depth: usize,
-        max_path: usize,
-        memory: usize,
+        #[pyo3(from_py_with = number)] max_bytes: u64,
+        #[pyo3(from_py_with = number)] max_blocks: usize,
+        #[pyo3(from_py_with = number)] max_section: usize,
+        #[pyo3(from_py_with = number)] max_depth: usize,
+        #[pyo3(from_py_with = number)] max_path: usize,
+        #[pyo3(from_py_with = number)] memory: usize,
     ) -> Self {
         let limits = Limits {
             bytes: max_bytes,

@@ -15,7 +15,7 @@ use crate::keys::{self, Keys};
 pub(crate) fn dag_cbor_to_json<'py>(
     py: Python<'py>,
     blocks: &Bound<'py, PyAny>,
-    max_depth: usize,
+    #[pyo3(from_py_with = batch::number)] max_depth: usize,
 ) -> PyResult<Bound<'py, PyList>> {
     let blocks = batch::bytes_of(blocks)?;
     let mut blocks = batch::slices(&blocks).into_iter();
@@ -77,7 +77,7 @@ fn one<'a>(
 pub(crate) fn decode_dag_cbor<'py>(
     py: Python<'py>,
     blocks: &Bound<'py, PyAny>,
-    max_depth: usize,
+    #[pyo3(from_py_with = batch::number)] max_depth: usize,
 ) -> PyResult<Bound<'py, PyList>> {
     let blocks = batch::bytes_of(blocks)?;
     let mut walker = Walker::default();

@@ -6,6 +6,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
+use crate::batch;
 use crate::identifiers::Cid;
 
 #[pyfunction]
@@ -13,7 +14,7 @@ use crate::identifiers::Cid;
 pub(crate) fn encode_dag_cbor<'py>(
     py: Python<'py>,
     values: &Bound<'py, PyAny>,
-    max_depth: usize,
+    #[pyo3(from_py_with = batch::number)] max_depth: usize,
 ) -> PyResult<Bound<'py, PyList>> {
     if values.is_instance_of::<PyDict>() || values.is_instance_of::<PyString>() {
         return Err(PyTypeError::new_err("values must be a sequence of values"));

@@ -38,8 +38,8 @@ impl Frame {
 pub(crate) fn decode_frames<'py>(
     py: Python<'py>,
     frames: &Bound<'py, PyAny>,
-    max_bytes: usize,
-    max_depth: usize,
+    #[pyo3(from_py_with = batch::number)] max_bytes: usize,
+    #[pyo3(from_py_with = batch::number)] max_depth: usize,
 ) -> PyResult<Bound<'py, PyList>> {
     let frames = batch::bytes_of(frames)?;
     let mut frames = batch::slices(&frames).into_iter();

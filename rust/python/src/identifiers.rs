@@ -8,6 +8,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::batch::number;
+
 #[pyclass(frozen, eq, ord, hash, module = "indexer._native")]
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Cid {
@@ -120,7 +122,10 @@ impl Tid {
 
     #[staticmethod]
     #[pyo3(signature = (microseconds, clock_id = 0))]
-    fn from_microseconds(microseconds: u64, clock_id: u16) -> PyResult<Self> {
+    fn from_microseconds(
+        #[pyo3(from_py_with = number)] microseconds: u64,
+        #[pyo3(from_py_with = number)] clock_id: u16,
+    ) -> PyResult<Self> {
         if microseconds >> 53 != 0 || clock_id >> 10 != 0 {
             let message = "microseconds must have at most 53 bits, the clock id 10";
             return Err(PyValueError::new_err(message));

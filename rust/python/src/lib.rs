@@ -27,7 +27,7 @@ mod _native {
     use pyo3::prelude::*;
     use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
-    use crate::batch::bytes_of;
+    use crate::batch::{bytes_of, number};
     #[pymodule_export]
     use crate::car::{CarReader, CarRecord, Commit};
     #[pymodule_export]
@@ -64,7 +64,7 @@ mod _native {
     fn decode_events<'py>(
         py: Python<'py>,
         payloads: &Bound<'py, PyAny>,
-        clocks_ms: Vec<i64>,
+        #[pyo3(from_py_with = number)] clocks_ms: Vec<i64>,
     ) -> PyResult<Bound<'py, PyList>> {
         let payloads = bytes_of(payloads)?;
         if payloads.len() != clocks_ms.len() {
