@@ -396,6 +396,7 @@ PROMISES = (
             f"{ACCEPTANCE}secrets.py::test_parameter_that_redis_does_not_know_is_told_without_its_secret",
             f"{ACCEPTANCE}secrets.py::test_wrong_server_of_the_demo_is_told_without_its_secret",
             f"{ACCEPTANCE}secrets.py::test_daemon_shows_no_secret",
+            f"{ACCEPTANCE}secrets.py::test_demo_on_named_servers_shows_no_secret",
         ),
         "A URL that is given as a flag is in the process list: only variables and files keep it out.",
     ),

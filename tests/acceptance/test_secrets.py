@@ -4,8 +4,9 @@ import base64
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -133,6 +134,27 @@ def test_no_command_shows_a_secret(servers: Servers, way: str) -> None:
         assert seen(text) == [], words
 
 
+@pytest.mark.long
+def test_demo_on_named_servers_shows_no_secret(servers: Servers, tmp_path: Path) -> None:
+    """Nor do the processes that it starts, while it works."""
+    environment = {
+        "INDEXER_TEST_POSTGRES_URL": servers.postgres("user"),
+        "INDEXER_TEST_REDIS_URL": servers.redis("user"),
+    }
+    listed: set[bytes] = set()
+    with (tmp_path / "shown").open("w+b") as file:
+        command = [sys.executable, "-m", "indexer", "demo", "--messages=500"]
+        demo = subprocess.Popen(command, env={**os.environ, **environment}, stdout=file, stderr=file)
+        while demo.poll() is None:
+            listed |= command_lines()
+            time.sleep(0.02)
+        file.seek(0)
+        text = file.read()
+    assert demo.returncode == 0, text
+    assert any(b"\0run\0" in line for line in listed), "its daemon was not seen"
+    assert seen(text + b"".join(listed)) == []
+
+
 AWAY = {"DB_POSTGRES_URL": f"postgresql://u:{ENCODED}@127.0.0.1:1/db?password={CANARY}",
         "REDIS_HOST": f"rediss://u:{ENCODED}@127.0.0.1:1/0?password={CANARY}&ssl_password={CANARY}"}  # fmt: skip
 WRONG = {
@@ -207,9 +229,18 @@ def test_daemon_shows_no_secret(servers: Servers, way: str) -> None:
                 daemon.until(lambda: left_over(servers.redis_url, "firehose_live") == (0, 0))
                 for path in ("/metrics", "/livez", "/readyz", "/", f"/{CANARY[:1]}"):
                     assert seen(daemon.get(path)[1].encode()) == [], path
-                assert seen(b"".join(file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline"))) == []
+                assert seen(b"".join(command_lines())) == []
                 assert daemon.stop() == 0
             assert seen(daemon.output.encode()) == []
+
+
+def command_lines() -> set[bytes]:
+    """Of all processes."""
+    found = set()
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.add(file.read_bytes())
+    return found
 
 
 def instance(servers: Servers, environment: dict[str, str], fault: tuple[str, ...]) -> AbstractContextManager[Daemon]:

@@ -109,13 +109,21 @@ class Daemon:
 def running(settings: Mapping[str, str]) -> Iterator[Daemon]:
     """Start `indexer run` for the time of the block, with texts by field of `Settings`; all else has its default.
 
-    Every flag is given, so that nothing is taken from this process's environment.
+    Every setting is given, so that nothing is taken from this process's environment: secrets as variables, which the
+    list of processes does not show, everything else as flags.
     """
     texts = {option.field: settings.get(option.field, option.default) for option in OPTIONS}
-    flags = [f"{option.flag}={texts[option.field]}" for option in OPTIONS if texts[option.field] is not None]
+    given = [option for option in OPTIONS if texts[option.field] is not None]
+    flags = [f"{option.flag}={texts[option.field]}" for option in given if not option.secret]
+    environment: dict[str, str] = {}
+    for option in given:
+        if option.secret:
+            first, *others = option.variables
+            environment |= {first: str(texts[option.field]), **dict.fromkeys(others, "")}
     with private_folder() as folder:
+        command = [sys.executable, "-m", "indexer", "run", *flags]
         # Killed with this process: the servers that it would have to finish with are going, too.
-        child = Child([sys.executable, "-m", "indexer", "run", *flags], folder, "same", signal.SIGKILL)
+        child = Child(command, folder, "same", signal.SIGKILL, environment)
         try:
             yield Daemon(child)
         finally:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from indexer.errors import ConfigError, UnavailableError
@@ -62,7 +62,15 @@ def remove_stale_folders() -> None:
 class Child:
     """A process that gets `death_signal` when this one ends, however it ends."""
 
-    def __init__(self, command: Sequence[str | Path], folder: Folder, way: str, death_signal: signal.Signals) -> None:
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        folder: Folder,
+        way: str,
+        death_signal: signal.Signals,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environment` adds to that of this process."""
         self.name = Path(command[0]).name
         self.log = folder.path / f"{self.name}.log"
         # The kernel's signal comes when the *thread* that started the process ends: only the main one may ask for it.
@@ -78,7 +86,8 @@ class Child:
                     stderr=log,
                     cwd="/",
                     # libpq's variables would reach initdb and the server.
-                    env={name: text for name, text in os.environ.items() if not name.startswith("PG")},
+                    env={name: text for name, text in os.environ.items() if not name.startswith("PG")}
+                    | dict(environment or {}),
                     pass_fds=(folder.lock,) if by_kernel else (folder.lock, watched),
                     start_new_session=True,  # Ctrl-C is for the starter: it stops the servers itself, in its order
                 )
