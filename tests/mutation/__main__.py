@@ -32,7 +32,7 @@ HISTORIES = 400
 """As many may go by before a bug counts as not noticed."""
 TEST_S = 40
 """A test that a bug makes stand still has failed after that."""
-LONGEST_S = 900
+LONGEST_S = 3_600
 """For one run, histories included."""
 FAILED, PASSED = 1, 0
 """How pytest, and the search, end; anything else says nothing of the bug."""
