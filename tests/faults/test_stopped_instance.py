@@ -106,7 +106,7 @@ def test_server_that_ended_its_transaction_meanwhile_is_no_fault(
         daemon.process.send_signal(signal.SIGCONT)
         daemon.until(lambda: left_over(redis_url, STREAM) == (0, 0))
         assert daemon.stop() == 0, daemon.output
-    assert daemon.lines("database_away")
+    assert not daemon.lines("lane_halted")
     equals(database, other_database, messages, in_stream_order=True)
 
 

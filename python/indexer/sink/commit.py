@@ -62,6 +62,7 @@ class Sink(HalvingSink[Event]):
         outcome.rest = self._deriving = asyncio.create_task(
             with_pulse(f"derive {self._stream}", self._derive(keys, outcome, begun))
         )
+        outcome.rest.add_done_callback(lambda _: begun.set())  # however it ends
         # the next batch waits for it with a connection in hand: it must have one by then, also behind a pooler
         with relying():
             await begun.wait()
