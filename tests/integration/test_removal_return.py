@@ -1,12 +1,15 @@
 """An account that comes back while it is removed: what is newer than the deletion counts as if it were alone."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from indexer.removal.account import Account
 from indexer.removal.remains import Remains
 from tests.integration.removing import AFTER, AT, BEFORE, confirm, job, removing
-from tests.integration.writing import Writing, writing
+from tests.integration.writing import Writing, writing, wrong_counters
 from tests.messages import REVS, A, B, account, create, delete, identity, like, like_uri, post_uri, update
 
 OWN, SUBJECT = like_uri(A, "l"), post_uri(B, "p")
@@ -96,3 +99,33 @@ async def test_commit_of_a_record_that_comes_during_the_last_look_is_kept(
         await removed(sink, database)
         assert await sink.uris("record") == [OWN]
         assert await sink.value('SELECT "repoRev" FROM actor_sync') == REVS[1]
+
+
+async def test_duplicate_that_comes_before_the_next_is_indexed_hinders_nobody(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The indexed like goes, a newer one waits to take its place, and a third finds the place free."""
+    promote = Account._promote
+    likes = [like_uri(A, f"l{number}") for number in range(3)]
+    late = [create(likes[2], like(SUBJECT), REVS[2], time=AFTER)]
+    async with writing(database) as sink:
+
+        async def after_a_batch(removal: Account, uris: Sequence[str]) -> None:
+            if late:
+                await sink.feed([late.pop()])
+            await promote(removal, uris)
+
+        monkeypatch.setattr(Account, "_promote", after_a_batch)
+        await sink.feed(
+            [
+                create(likes[0], like(SUBJECT), REVS[0], time=BEFORE),
+                create(likes[1], like(SUBJECT), REVS[1], time=AFTER),
+            ]
+        )
+        await confirm(sink.pool)
+        await asyncio.wait_for(removed(sink, database), 20)
+        assert await sink.uris("record") == likes[1:]
+        assert await sink.uris("like") == [likes[1]], "the lowest rev (DIV-13)"
+        rows = await sink.fetch('SELECT uri, "duplicateOf" FROM duplicate_record')
+        assert [tuple(row) for row in rows] == [(likes[2], likes[1])]
+        assert await wrong_counters(sink.pool) == []

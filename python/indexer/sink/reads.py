@@ -132,6 +132,19 @@ class Reads:
         await self._read_back((beside | contested).union(world.duplicates, world.duplicates.values()))
         for uri in related:
             self._join(uri, indexed)
+        await self._rivals()
+
+    async def _rivals(self) -> None:
+        """Where the record that duplicates point at is gone (an account under removal), another may have its place."""
+        orphaned: dict[str, list[Key]] = {}
+        for (collection, key), group in self.world.groups.items():
+            if group.indexed is None and group.revs:
+                orphaned.setdefault(collection, []).append(key)
+        for collection, keys in orphaned.items():
+            kind = RECORDS[collection]
+            sql = self.statements.rows_of_keys(kind.tables[0], kind.key_columns)
+            if rows := await self.connection.fetch(sql, *(list(c) for c in zip(*sorted(keys), strict=True))):
+                raise WidenError({row[0] for row in rows})
 
     async def _indexed(self, uris: dict[str, set[str]], into: dict[str, tuple[RecordType, Key]]) -> None:
         """The duplicate keys of records that are indexed; `uris` by collection."""
