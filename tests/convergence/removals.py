@@ -18,6 +18,8 @@ from tests.convergence.accidents import Accident, CrashError, FragilePool
 
 MOST_ROUNDS = 200
 """Until all jobs are done."""
+LONGEST_S = 120
+"""For one round: what takes longer goes in a circle."""
 _UNKNOWN = 0.2
 _ACCIDENTS = 0.3
 """Shares of the answers, and of the rounds."""
@@ -80,7 +82,7 @@ class Remover:
 
     async def round(self) -> None:
         """Ask for accounts and remove one, as far as it goes; all jobs are due, as when leases have run out."""
-        async with self._busy:
+        async with self._busy, asyncio.timeout(LONGEST_S):
             await self._pool.pool.execute(_DUE)
             if self._accidents and self._chance.random() < _ACCIDENTS:
                 self._pool.accident = Accident.of(self._chance)

@@ -71,6 +71,13 @@ MUTANTS = (
         "            if False:\n",
     ),
     Mutant(
+        "who has the place of what is removed is not looked for",
+        "sink/reads.py",
+        "            if group.indexed is None and group.revs:\n",
+        "            if False:\n",
+        (_RETURN + "duplicate_that_comes_before_the_next_is_indexed_hinders_nobody",),
+    ),
+    Mutant(
         "a removal takes tombstones of newer deletions",
         "removal/portions.py",
         '[newer or (rev or "") >= least for',
