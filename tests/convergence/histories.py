@@ -23,7 +23,7 @@ How = Literal["same", "later", "earlier", "renewal"]
 
 REV_STEP = 8
 """Between the revs of two steps there is room for stale ones."""
-WITH_ACCOUNTS = 0.3
+WITH_ACCOUNTS = 0.25
 """Share of the histories in which accounts come and go."""
 
 
