@@ -67,6 +67,9 @@ class Seat:
 
     async def write(self, batches: Sequence[Batch], unrest: Unrest, beside: Callable[[], Awaitable[None]]) -> None:
         """Write a lane; `beside` comes before each batch. What a crash leaves without ack comes again, first."""
+        rest = self._sink._deriving
+        if rest is not None and (not rest.done() or rest.cancelled() or rest.exception()):
+            await self._end()  # a history that failed must not make the next one fail
         todo, unsettled = deque(batches), list[Message]()
         outcome = Outcome()
         while todo or unsettled:
