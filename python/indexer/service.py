@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
@@ -35,6 +36,7 @@ from indexer.sink.recount import Recounter
 from indexer.sink.statements import Statements
 from indexer.streams import sample
 from indexer.supervision import Supervisor, end_soon
+from indexer.systemd import Systemd
 
 log = structlog.get_logger()
 
@@ -51,9 +53,9 @@ async def run(settings: Settings) -> int:
 
     UnavailableError, ConfigError or SchemaError where it cannot start.
     """
-    stop, hurry = asyncio.Event(), asyncio.Event()
+    stop, hurry, systemd = asyncio.Event(), asyncio.Event(), Systemd(os.environ)
     _spare_the_collector()
-    with _signals(stop, hurry):
+    with _signals(stop, hurry, systemd):
         async with contextlib.AsyncExitStack() as stack:
             opened = await _unless(stop, _opened(settings, stack))
             if opened is None:
@@ -70,6 +72,7 @@ async def run(settings: Settings) -> int:
                 serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
             )
             log.info("started", version=_native.VERSION, metrics_port_bound=port, **settings.described())
+            systemd.ready()
             queue, deletions = HandleQueue(pool, turns, statements), Jobs(pool, turns, statements)
             cache = DidCache(redis)
             handles: HandleWorker | None = None
@@ -83,7 +86,7 @@ async def run(settings: Settings) -> int:
             if settings.claim_idle_ms and not settings.drain:
                 adopter = Adopter(pool, redis, lanes, settings.claim_idle_ms)
             recounter = Recounter(pool, statements)
-            beside = Beside(lease, adopter, recounter, handles, deletions, removal, redis, pool, metrics)
+            beside = Beside(lease, adopter, recounter, handles, deletions, removal, redis, pool, metrics, systemd)
             code = await _until_done(settings, lanes, beside, stop, hurry)
             backlog = {"handle_backlog": await _counted(queue)} if handles is not None else {}
             await _quietly(lambda: _report_deletions(deletions))
@@ -119,6 +122,7 @@ class Beside:
     redis: Redis
     pool: Pool
     metrics: Metrics
+    systemd: Systemd
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
@@ -191,6 +195,8 @@ async def _until_done(
         running = {start(lane.run(stop, drain=settings.drain), f"lane {lane.source.stream}"): lane for lane in lanes}
         start(beside.lease.keep(), "lease")
         start(_samples(lanes, beside), "samples")
+        if beside.systemd.listens:
+            start(beside.systemd.keep_told(lambda: _health(lanes)), "systemd")
         if beside.adopter is not None:
             start(beside.adopter.run(stop), "adoption")
         if beside.removal is not None:
@@ -266,13 +272,14 @@ async def _watch(
 
 
 @contextlib.contextmanager
-def _signals(stop: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
+def _signals(stop: asyncio.Event, hurry: asyncio.Event, systemd: Systemd) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def ask() -> None:
         if stop.is_set():
             hurry.set()
         log.info("stopping")
+        systemd.stopping()
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
