@@ -318,4 +318,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from indexer import _native
 
-        parser.exit(0, f"indexer {_native.VERSION}\n")
+        sys.stdout.write(f"indexer {_native.VERSION}\n")
+        parser.exit(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import indexer
-from indexer import cli
+from indexer import _native, cli
 from indexer.errors import ExitCode
 from indexer.settings import OPTIONS
 from tests.conftest import execute
@@ -38,6 +38,11 @@ def test_bare_command_prints_the_help() -> None:
     assert (found.returncode, found.stderr) == (0, "")
     assert all(word in found.stdout for word in ("run", "demo", "schema", "exit codes"))
     assert command("schema").stdout.startswith("usage: indexer schema")
+
+
+def test_version_is_an_answer_and_no_fault() -> None:
+    found = command("--version")
+    assert (found.returncode, found.stdout, found.stderr) == (0, f"indexer {_native.VERSION}\n", "")
 
 
 def test_help_of_run_names_every_setting_with_flag_variable_and_default() -> None:
