@@ -107,6 +107,32 @@ async def test_like_that_a_neighbour_inserts_meanwhile_makes_ours_a_duplicate(da
         ]
 
 
+async def test_like_that_moves_to_another_post_while_its_duplicate_is_read_leaves_its_place(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which key a record beside the batch has is asked again when it is locked: it may have changed since."""
+    first, second, elsewhere = like_uri(B, "a"), like_uri(B, "b"), post_uri(A, "elsewhere")
+    lock_beside = Reads._lock_beside
+    moved: list[str] = []
+
+    async with writing(database) as sink, writing(database) as other:
+        await sink.batch([("1-0", create(first, like(P), REVS[1], cid("a")))])
+
+        async def late(reads: Reads, uris: set[str]) -> None:
+            if not moved:
+                moved.append("here")
+                await other.batch([("2-0", update(first, like(elsewhere), REVS[2], cid("c")))])
+            await lock_beside(reads, uris)
+
+        monkeypatch.setattr(Reads, "_lock_beside", late)
+        await sink.batch([("3-0", create(second, like(P), REVS[3], cid("b")))])
+        assert moved
+        rows = await sink.fetch('SELECT uri, subject FROM "like" ORDER BY uri')
+        assert [tuple(row) for row in rows] == [(first, elsewhere), (second, P)]
+        assert await sink.fetch("SELECT uri FROM duplicate_record") == []
+        assert await wrong_counters(sink.pool) == []
+
+
 async def test_neighbour_that_rolls_back_leaves_the_row_to_us(database: str) -> None:
     newer = record_row(P, "{}", REVS[9], cid("theirs"))
     async with writing(database) as sink, neighbour(database, newer) as other:

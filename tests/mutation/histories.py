@@ -4,6 +4,8 @@ test of one order does, too, it is named, because it takes less time.
 
 from tests.mutation.mutant import Mutant
 
+_CONCURRENCY = "tests/integration/test_sink_concurrency.py::test_"
+
 MUTANTS = (
     Mutant(
         "the second run of the deriving statements is left out",
@@ -93,6 +95,7 @@ MUTANTS = (
         "sink/reads.py",
         "            for uri in beside:\n                indexed.pop(uri, None)\n",
         "",
+        (_CONCURRENCY + "like_that_moves_to_another_post_while_its_duplicate_is_read_leaves_its_place",),
     ),
     Mutant(
         "records of a batch are not locked",
