@@ -296,3 +296,17 @@ async def test_parent_that_is_committed_between_two_looks_at_it(database: str, m
         await sink.batch([("1-0", child)])
         assert await sink.value("SELECT count(*) FROM post") == 2
         assert await sink.value('SELECT "invalidReplyRoot" FROM post WHERE uri = $1', post_uri(B, "c")) is True
+
+
+async def test_updated_post_has_its_gates_before_the_second_run(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second run would mend it, which must not be needed."""
+
+    async def nothing(*_arguments: object) -> int:
+        return 0
+
+    monkeypatch.setattr("indexer.sink.commit.derive_again", nothing)
+    gate = uri(A, "app.bsky.feed.threadgate", "p")
+    async with writing(database) as sink:
+        await sink.batch([("1-0", create(P, post("old"), REVS[1])), ("2-0", create(gate, threadgate(P), REVS[2]))])
+        await sink.batch([("3-0", update(P, post("new"), REVS[3], cid("new")))])
+        assert await sink.value('SELECT text FROM post WHERE "hasThreadGate"') == "new"

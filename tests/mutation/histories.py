@@ -136,6 +136,7 @@ MUTANTS = (
         "sink/writer.py",
         "        if gated or (rows and table is POST):",
         "        if gated:",
+        (_CONCURRENCY + "updated_post_has_its_gates_before_the_second_run",),
     ),
     Mutant(
         "what hangs on a deleted post stays",
