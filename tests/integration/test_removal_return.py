@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 import pytest
 
 from indexer.removal.account import Account
+from indexer.removal.eraser import Eraser
 from indexer.removal.remains import Remains
 from tests.integration.removing import AFTER, AT, BEFORE, confirm, job, removing
 from tests.integration.writing import Writing, writing, wrong_counters
@@ -128,4 +130,24 @@ async def test_duplicate_that_comes_before_the_next_is_indexed_hinders_nobody(
         assert await sink.uris("like") == [likes[1]], "the lowest rev (DIV-13)"
         rows = await sink.fetch('SELECT uri, "duplicateOf" FROM duplicate_record')
         assert [tuple(row) for row in rows] == [(likes[2], likes[1])]
+        assert await wrong_counters(sink.pool) == []
+
+
+async def test_portion_goes_with_its_counters_or_not_at_all(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the way between the rows and the counters costs a try, and no count."""
+    counters, tries = Eraser.counters, []
+
+    async def hindered(eraser: Eraser, *arguments: Any) -> None:
+        tries.append("counters")
+        if len(tries) == 1:
+            raise asyncpg.DeadlockDetectedError("somebody else's lock")
+        await counters(eraser, *arguments)
+
+    monkeypatch.setattr(Eraser, "counters", hindered)
+    async with writing(database) as sink:
+        await sink.feed([create(OWN, like(SUBJECT), BEFORE_REVS[0], time=BEFORE)])
+        await confirm(sink.pool)
+        await removed(sink, database)
+        assert len(tries) > 1
+        assert await sink.uris("like") == []
         assert await wrong_counters(sink.pool) == []

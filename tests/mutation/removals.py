@@ -30,6 +30,7 @@ MUTANTS = (
         '                await connection.execute("COMMIT")\n'
         '                await connection.execute("BEGIN")\n'
         "                await eraser.counters(self.aggregates, self._is_own)\n",
+        ("tests/integration/test_removal_return.py::test_portion_goes_with_its_counters_or_not_at_all",),
     ),
     Mutant(
         "a removal ends with the first sweep",
