@@ -298,15 +298,47 @@ async def test_parent_that_is_committed_between_two_looks_at_it(database: str, m
         assert await sink.value('SELECT "invalidReplyRoot" FROM post WHERE uri = $1', post_uri(B, "c")) is True
 
 
-async def test_updated_post_has_its_gates_before_the_second_run(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second run would mend it, which must not be needed."""
+@pytest.fixture
+def without_second_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second run would mend what is wrong, which must not be needed."""
 
     async def nothing(*_arguments: object) -> int:
         return 0
 
     monkeypatch.setattr("indexer.sink.commit.derive_again", nothing)
+
+
+@pytest.mark.usefixtures("without_second_run")
+async def test_quotes_go_with_their_post_before_the_second_run(database: str) -> None:
+    """Those that are older than its deletion, and only these (DIV-18)."""
+    older, newer = post_uri(B, "older"), post_uri(B, "newer")
+    async with writing(database) as sink:
+        await sink.batch([("1-0", create(P, post(), REVS[1]))])
+        await sink.batch(
+            [
+                ("2-0", create(older, post(embed=quote(P)), REVS[2])),
+                ("3-0", create(newer, post(embed=quote(P)), REVS[5])),
+            ]
+        )
+        assert await sink.uris("quote") == sorted([older, newer])
+        await sink.batch([("4-0", delete(P, REVS[3]))])
+        assert await sink.uris("quote") == [newer]
+
+
+@pytest.mark.usefixtures("without_second_run")
+async def test_updated_post_has_its_gates_before_the_second_run(database: str) -> None:
     gate = uri(A, "app.bsky.feed.threadgate", "p")
     async with writing(database) as sink:
         await sink.batch([("1-0", create(P, post("old"), REVS[1])), ("2-0", create(gate, threadgate(P), REVS[2]))])
         await sink.batch([("3-0", update(P, post("new"), REVS[3], cid("new")))])
         assert await sink.value('SELECT text FROM post WHERE "hasThreadGate"') == "new"
+
+
+async def test_deleted_post_takes_its_video_along(database: str) -> None:
+    blob = {"$type": "blob", "ref": {"$link": cid("video")}, "mimeType": "video/mp4", "size": 1}
+    embed = {"$type": "app.bsky.embed.video", "video": blob}
+    async with writing(database) as sink:
+        await sink.batch([("1-0", create(P, post(embed=embed), REVS[1]))])
+        assert await sink.value("SELECT count(*) FROM post_embed_video") == 1
+        await sink.batch([("2-0", delete(P, REVS[2]))])
+        assert await sink.value("SELECT count(*) FROM post_embed_video") == 0

@@ -143,12 +143,14 @@ MUTANTS = (
         "sink/writer.py",
         "            if any(position >= 0 and rev for position, rev in lives)\n",
         "            if not lives\n",
+        (_CONCURRENCY + "quotes_go_with_their_post_before_the_second_run",),
     ),
     Mutant(
         "what hangs on a deleted post goes, even what is newer",
         "sink/queries.sql",
         """        JOIN {schema}.record r ON r.uri = q.uri AND r.rev COLLATE "C" < d.rev COLLATE "C"\n    ) ORDER BY q.uri FOR UPDATE""",
         """        JOIN {schema}.record r ON r.uri = q.uri\n    ) ORDER BY q.uri FOR UPDATE""",
+        (_CONCURRENCY + "quotes_go_with_their_post_before_the_second_run",),
     ),
     Mutant(
         "a quote that comes in a batch with the deletion of its post outlives it",
@@ -164,6 +166,7 @@ MUTANTS = (
         "                for table in kind.tables:\n"
         '                    if table.name != "post_embed_video" or world.is_live(uri):\n'
         "                        self.deletes[table].append(uri)\n",
+        (_CONCURRENCY + "deleted_post_takes_its_video_along",),
     ),
     Mutant(
         "a create with a newer rev and another CID renews the record only",
