@@ -6,13 +6,14 @@ What a command needs is imported when it runs: `--help` and a wrong flag answer 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from indexer.dlq import arguments as dlq
 from indexer.doctor import arguments as doctor
 from indexer.errors import ExitCode, IndexerError
+from indexer.flags import add_json
 from indexer.handover import arguments as handover
 from indexer.settings import OPTIONS, Option, Settings, option, resolve
 from indexer.status import arguments as status
@@ -135,10 +136,7 @@ def _dlq(given: argparse.Namespace) -> int:
 
     from indexer.dlq import verbs
 
-    found, warnings = resolve(given.options, os.environ, _flags(given))
-    for warning in warnings:
-        sys.stderr.write(f"indexer: {warning}\n")
-    return asyncio.run(verbs.run(given, found))
+    return asyncio.run(verbs.run(given, _settings_of(given, [row.field for row in given.options])))
 
 
 def _status(given: argparse.Namespace) -> int:
@@ -175,8 +173,7 @@ def _takeover(given: argparse.Namespace) -> int:
     from indexer import logs
 
     settings, warnings = Settings.from_environment(os.environ, _flags(given))
-    for warning in warnings:
-        sys.stderr.write(f"indexer: {warning}\n")
+    _tell(warnings)
     logs.configure("warning", os.environ, sys.stderr)
 
     from indexer.handover import commands
@@ -198,9 +195,13 @@ def _release(given: argparse.Namespace) -> int:
 def _settings_of(given: argparse.Namespace, fields: Sequence[str]) -> dict[str, Any]:
     """Some settings by field; warnings go to standard error."""
     found, warnings = resolve([option(field) for field in fields], os.environ, _flags(given))
+    _tell(warnings)
+    return found
+
+
+def _tell(warnings: Iterable[str]) -> None:
     for warning in warnings:
         sys.stderr.write(f"indexer: {warning}\n")
-    return found
 
 
 def _database(given: argparse.Namespace) -> tuple[str, str]:
@@ -283,7 +284,7 @@ def _parser() -> argparse.ArgumentParser:
         "option. Passwords are masked. Opens no connection.",
         allow_abbrev=False,
     )
-    show.add_argument("--json", action="store_true", help="one JSON document for programs")
+    add_json(show)
     _add_options(show, OPTIONS)
     show.set_defaults(command=_config_show)
 

@@ -2,12 +2,11 @@
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from indexer.flags import AddOptions, Command, add_json
 from indexer.settings import Option, option
-
-AddOptions = Callable[[argparse.ArgumentParser, Sequence[Option]], None]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -15,7 +14,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 def add(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
     add_options: AddOptions,
-    command: Callable[[argparse.Namespace], int],
+    command: Command,
 ) -> argparse.ArgumentParser:
     """Add `dlq` to the commands; its parser. `command` finds its verb in `verb`, the settings it needs in `options`."""
     dlq = commands.add_parser("dlq", help="look at dead letters, feed them again or drop them")
@@ -30,7 +29,7 @@ def add(
 
     ls = verb("ls", "list them by cause", "Dead letters by cause, the most frequent first. Reads only.")
     _add_filters(ls)
-    ls.add_argument("--json", action="store_true", help="one JSON document for programs")
+    add_json(ls)
 
     show = verb("show", "show one, with its message", "Everything that is known of a dead letter. Reads only.")
     show.add_argument("id", type=_id, metavar="ID", help="the number that `ls` shows")
@@ -62,9 +61,7 @@ def add(
     return dlq
 
 
-def _named(
-    parser: argparse.ArgumentParser, command: Callable[[argparse.Namespace], int]
-) -> Callable[[argparse.Namespace], int]:
+def _named(parser: argparse.ArgumentParser, command: Command) -> Command:
     """The command, but wrong usage where nothing says which letters are meant."""
 
     def run(given: argparse.Namespace) -> int:

@@ -1,12 +1,10 @@
 """The flags of `doctor`; nothing heavy is imported here."""
 
 import argparse
-from collections.abc import Callable, Sequence
 
-from indexer.settings import OPTIONS, Option
-
-AddOptions = Callable[[argparse.ArgumentParser, Sequence[Option]], None]
-Command = Callable[[argparse.Namespace], int]
+from indexer import values
+from indexer.flags import AddOptions, Command, add_json, checked
+from indexer.settings import OPTIONS
 
 
 def add(
@@ -20,21 +18,15 @@ def add(
         "nothing. The settings are those of `run`.",
         allow_abbrev=False,
     )
-    parser.add_argument("--json", action="store_true", help="one JSON document for programs")
+    add_json(parser)
     parser.add_argument(
         "--bundle", metavar="FILE", help="also write a report for support to this new file, passwords masked"
     )
     parser.add_argument(
         "--instances",
-        type=_instances,
+        type=checked(values.whole_number(1, 10_000)),
         metavar="COUNT",
         help="instances that shall share the servers (default: those that run, and this one)",
     )
     add_options(parser, OPTIONS)
     parser.set_defaults(command=command)
-
-
-def _instances(text: str) -> int:
-    if text.isdecimal() and 0 < int(text) <= 10_000:
-        return int(text)
-    raise argparse.ArgumentTypeError("must be a whole number from 1 to 10000")

@@ -1,13 +1,10 @@
 """The flags of `takeover` and `release`; nothing heavy is imported here."""
 
 import argparse
-from collections.abc import Callable, Sequence
 
 from indexer import values
-from indexer.settings import OPTIONS, Option, option
-
-AddOptions = Callable[[argparse.ArgumentParser, Sequence[Option]], None]
-Command = Callable[[argparse.Namespace], int]
+from indexer.flags import AddOptions, Command, checked
+from indexer.settings import OPTIONS, option
 
 OF_THE_DAEMON = ("consumer", "claim_idle_ms", "metrics_port", "metrics_host", "log_level")
 """Settings of `run` that mean nothing here, or something else."""
@@ -25,7 +22,9 @@ def add_takeover(
         "end. Instances may run meanwhile, and need not. What is indexed, and how, is set as for `run`.",
         allow_abbrev=False,
     )
-    parser.add_argument("--consumer", required=True, type=_name, metavar="NAME", help="the dead consumer")
+    parser.add_argument(
+        "--consumer", required=True, type=checked(values.name), metavar="NAME", help="the dead consumer"
+    )
     _add_common(parser)
     add_options(parser, [row for row in OPTIONS if row.field not in OF_THE_DAEMON])
     parser.set_defaults(command=command)
@@ -45,7 +44,7 @@ def add_release(
     )
     parser.add_argument(
         "--to",
-        type=_name,
+        type=checked(values.name),
         metavar="NAME",
         help="give them to this consumer instead, which reads them at its next start",
     )
@@ -55,12 +54,5 @@ def add_release(
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--stream", type=_name, metavar="NAME", help="only what it holds of this stream")
+    parser.add_argument("--stream", type=checked(values.name), metavar="NAME", help="only what it holds of this stream")
     parser.add_argument("--dry-run", action="store_true", help="show what it would be, change nothing")
-
-
-def _name(text: str) -> str:
-    try:
-        return values.name(text)
-    except ValueError as fault:
-        raise argparse.ArgumentTypeError(str(fault)) from None

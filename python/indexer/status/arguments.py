@@ -1,12 +1,10 @@
 """The flags of `status` and `top`; nothing heavy is imported here."""
 
 import argparse
-from collections.abc import Callable, Sequence
 
-from indexer.settings import Option, option
-
-AddOptions = Callable[[argparse.ArgumentParser, Sequence[Option]], None]
-Command = Callable[[argparse.Namespace], int]
+from indexer import values
+from indexer.flags import AddOptions, Command, add_json, checked
+from indexer.settings import option
 
 SETTINGS = (
     "redis_url", "postgres_url", "mode", "streams", "group", "label_stream", "label_group", "metrics_host",
@@ -26,7 +24,7 @@ def add_status(
         "instance need run. Reads only.",
         allow_abbrev=False,
     )
-    parser.add_argument("--json", action="store_true", help="one JSON document for programs")
+    add_json(parser)
     _add_interval(parser, 4.0, "rates are measured over so many seconds; 0: no rates")
     add_options(parser, [option(field) for field in SETTINGS])
     parser.set_defaults(command=command)
@@ -44,7 +42,12 @@ def add_top(
         allow_abbrev=False,
     )
     _add_interval(parser, 2.0, "between two looks")
-    parser.add_argument("--count", type=_looks, metavar="LOOKS", help="end after so many looks (default: never)")
+    parser.add_argument(
+        "--count",
+        type=checked(values.whole_number(1, 10**9 - 1)),
+        metavar="LOOKS",
+        help="end after so many looks (default: never)",
+    )
     add_options(parser, [option(field) for field in SETTINGS])
     parser.set_defaults(command=command)
 
@@ -63,9 +66,3 @@ def _seconds(text: str) -> float:
     if 0 <= seconds <= 3600:
         return seconds
     raise argparse.ArgumentTypeError("must be a number of seconds from 0 to 3600")
-
-
-def _looks(text: str) -> int:
-    if text.isdecimal() and 0 < int(text) < 10**9:
-        return int(text)
-    raise argparse.ArgumentTypeError("must be a whole number above 0")
