@@ -46,20 +46,20 @@ async def find_deadly(messages: Sequence[Message]) -> dict[bytes, str]:
     deadly: dict[bytes, str] = {}
     left = [(message.id, message.payload) for message in messages if message.payload is not None]
     deaths = 0
-    with waiting():
-        while left:
-            try:
+    while left:
+        try:
+            with waiting():
                 survived, death = await _tried([payload for _, payload in left])
-            except (IndexerError, OSError, TimeoutError) as error:
-                log.warning("trial_failed", messages=len(left), error=error)
-                break
-            deaths = 1 if survived else deaths + 1
-            left = left[survived:]
-            if death is None:
-                break
-            if deaths == TIMES:
-                deadly[left.pop(0)[0]] = death
-                deaths = 0
+        except (IndexerError, OSError, TimeoutError) as error:
+            log.warning("trial_failed", messages=len(left), error=error)
+            break
+        deaths = 1 if survived else deaths + 1
+        left = left[survived:]
+        if death is None:
+            break
+        if deaths == TIMES:
+            deadly[left.pop(0)[0]] = death
+            deaths = 0
     return deadly
 
 

@@ -17,8 +17,8 @@ MUTANTS = (
     Mutant(
         "what ended one process is dead, whoever ended it",
         "trial.py",
-        "            if deaths == TIMES:\n",
-        "            if deaths:\n",
+        "        if deaths == TIMES:\n",
+        "        if deaths:\n",
         ("tests/integration/test_trial.py::test_process_that_somebody_else_ended_proves_nothing",),
     ),
     Mutant(
