@@ -6,16 +6,15 @@ What a command needs is imported when it runs: `--help` and a wrong flag answer 
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from indexer import flags
 from indexer.dlq import arguments as dlq
 from indexer.doctor import arguments as doctor
 from indexer.errors import ExitCode, IndexerError
-from indexer.flags import add_json
 from indexer.handover import arguments as handover
-from indexer.settings import OPTIONS, Option, Settings, option, resolve
+from indexer.settings import OPTIONS, Settings, option, resolve
 from indexer.status import arguments as status
 
 DESCRIPTION = """\
@@ -63,7 +62,7 @@ def _run(given: argparse.Namespace) -> int:
 
     from indexer import logs
 
-    settings, warnings = Settings.from_environment(os.environ, _flags(given))
+    settings, warnings = Settings.from_environment(os.environ, flags.given(given))
     settings = replace(settings, drain=given.drain, wait=given.wait)
     logs.configure(settings.log_level, os.environ)
     for warning in warnings:
@@ -95,7 +94,7 @@ def _schema_create(given: argparse.Namespace) -> int:
     from indexer.schema import create
 
     if given.print_sql:
-        found, _ = resolve([option("postgres_schema")], os.environ, _flags(given))
+        found, _ = resolve([option("postgres_schema")], os.environ, flags.given(given))
         sys.stdout.write(create.script(found["postgres_schema"]))
         return ExitCode.DONE
     url, schema = _database(given)
@@ -125,93 +124,16 @@ def _schema_check(given: argparse.Namespace) -> int:
 def _config_show(given: argparse.Namespace) -> int:
     from indexer import configuration
 
-    found = configuration.read(os.environ, _flags(given))
+    found = configuration.read(os.environ, flags.given(given))
     text = configuration.document(found) if given.json else "\n".join(configuration.lines(found))
     sys.stdout.write(f"{text}\n")
     return ExitCode.FINDINGS if found.faults else ExitCode.DONE
 
 
-def _dlq(given: argparse.Namespace) -> int:
-    import asyncio
-
-    from indexer.dlq import verbs
-
-    return asyncio.run(verbs.run(given, _settings_of(given, [row.field for row in given.options])))
-
-
-def _status(given: argparse.Namespace) -> int:
-    import asyncio
-
-    from indexer.status import commands
-
-    found = _settings_of(given, status.SETTINGS)
-    return asyncio.run(commands.status(found, given.interval, as_json=given.json))
-
-
-def _top(given: argparse.Namespace) -> int:
-    import asyncio
-
-    from indexer.status import commands
-
-    return asyncio.run(commands.top(_settings_of(given, status.SETTINGS), given.interval, given.count))
-
-
-def _doctor(given: argparse.Namespace) -> int:
-    import asyncio
-
-    from indexer.doctor import commands
-
-    looking = commands.doctor(
-        os.environ, _flags(given), instances=given.instances, as_json=given.json, bundle=given.bundle
-    )
-    return asyncio.run(looking)
-
-
-def _takeover(given: argparse.Namespace) -> int:
-    import asyncio
-
-    from indexer import logs
-
-    settings, warnings = Settings.from_environment(os.environ, _flags(given))
-    _tell(warnings)
-    logs.configure("warning", os.environ, sys.stderr)
-
-    from indexer.handover import commands
-
-    return asyncio.run(commands.takeover(settings, given.stream, dry_run=given.dry_run))
-
-
-def _release(given: argparse.Namespace) -> int:
-    import asyncio
-
-    from indexer import logs
-    from indexer.handover import commands
-
-    found = _settings_of(given, handover.OF_RELEASE)
-    logs.configure("warning", os.environ, sys.stderr)
-    return asyncio.run(commands.release(found, given.to, given.stream, dry_run=given.dry_run))
-
-
-def _settings_of(given: argparse.Namespace, fields: Sequence[str]) -> dict[str, Any]:
-    """Some settings by field; warnings go to standard error."""
-    found, warnings = resolve([option(field) for field in fields], os.environ, _flags(given))
-    _tell(warnings)
-    return found
-
-
-def _tell(warnings: Iterable[str]) -> None:
-    for warning in warnings:
-        sys.stderr.write(f"indexer: {warning}\n")
-
-
 def _database(given: argparse.Namespace) -> tuple[str, str]:
     """URL and schema, and nothing else, so that these commands need no other setting."""
-    found = _settings_of(given, ("postgres_url", "postgres_schema"))
+    found = flags.settings(given, ("postgres_url", "postgres_schema"))
     return found["postgres_url"], found["postgres_schema"]
-
-
-def _flags(given: argparse.Namespace) -> dict[str, str | None]:
-    return {row.field: getattr(given, row.field, None) for row in OPTIONS}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -223,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,  # a later flag must not change what a shorter one meant
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    parser.set_defaults(command=lambda _given: _print_help(parser))
+    parser.set_defaults(command=lambda _given: flags.print_help(parser))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     run = commands.add_parser(
@@ -235,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--drain", action="store_true", help="stop when everything that is there now is indexed")
     run.add_argument("--wait", action="store_true", help="wait for servers that are unavailable at start")
-    _add_options(run, OPTIONS)
+    flags.add_options(run, OPTIONS)
     run.set_defaults(command=_run)
 
     demo = commands.add_parser(
@@ -253,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
 
     schema = commands.add_parser("schema", help="make or check the database's tables")
-    schema.set_defaults(command=lambda _given: _print_help(schema))
+    schema.set_defaults(command=lambda _given: flags.print_help(schema))
     actions = schema.add_subparsers(title="commands", metavar="COMMAND")
     rows = (option("postgres_url"), option("postgres_schema"))
     create = actions.add_parser(
@@ -263,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     create.add_argument("--print-sql", action="store_true", help="print the statements and the grants, change nothing")
-    _add_options(create, rows)
+    flags.add_options(create, rows)
     create.set_defaults(command=_schema_create)
     check = actions.add_parser(
         "check",
@@ -271,11 +193,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Compare the database with what the indexer needs. Reads only.",
         allow_abbrev=False,
     )
-    _add_options(check, rows)
+    flags.add_options(check, rows)
     check.set_defaults(command=_schema_check)
 
     config = commands.add_parser("config", help="show the settings and where they come from")
-    config.set_defaults(command=lambda _given: _print_help(config))
+    config.set_defaults(command=lambda _given: flags.print_help(config))
     actions = config.add_subparsers(title="commands", metavar="COMMAND")
     show = actions.add_parser(
         "show",
@@ -284,33 +206,13 @@ def _parser() -> argparse.ArgumentParser:
         "option. Passwords are masked. Opens no connection.",
         allow_abbrev=False,
     )
-    add_json(show)
-    _add_options(show, OPTIONS)
+    flags.add_json(show)
+    flags.add_options(show, OPTIONS)
     show.set_defaults(command=_config_show)
 
-    doctor.add(commands, _add_options, _doctor)
-    status.add_status(commands, _add_options, _status)
-    status.add_top(commands, _add_options, _top)
-
-    letters = dlq.add(commands, _add_options, _dlq)
-    letters.set_defaults(command=lambda _given: _print_help(letters))
-
-    handover.add_takeover(commands, _add_options, _takeover)
-    handover.add_release(commands, _add_options, _release)
+    for package in (doctor, status, dlq, handover):
+        package.add(commands)
     return parser
-
-
-def _print_help(parser: argparse.ArgumentParser) -> int:
-    parser.print_help()
-    return ExitCode.DONE
-
-
-def _add_options(parser: argparse.ArgumentParser, rows: Sequence[Option]) -> None:
-    for row in rows:
-        default = "required" if row.default is None else f"default {row.default}"
-        text = f"{row.help} [{', '.join(row.variables)}; {default}]"
-        unit = row.unit if "|" in row.unit else row.unit.upper()
-        parser.add_argument(row.flag, dest=row.field, metavar=unit, help=text.replace("%", "%%"))
 
 
 class _Version(argparse.Action):

@@ -5,31 +5,28 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from indexer.flags import AddOptions, Command, add_json
+from indexer import flags
 from indexer.settings import Option, option
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    add_options: AddOptions,
-    command: Command,
-) -> argparse.ArgumentParser:
-    """Add `dlq` to the commands; its parser. `command` finds its verb in `verb`, the settings it needs in `options`."""
+def add(commands: "flags.Commands") -> None:
+    """Add `dlq` and its verbs to the commands."""
     dlq = commands.add_parser("dlq", help="look at dead letters, feed them again or drop them")
+    dlq.set_defaults(command=lambda _given: flags.print_help(dlq))
     verbs = dlq.add_subparsers(title="commands", metavar="COMMAND")
     database = (option("postgres_url"),)
 
     def verb(name: str, text: str, description: str, options: Sequence[Option] = database) -> argparse.ArgumentParser:
         parser = verbs.add_parser(name, help=text, description=description, allow_abbrev=False)
-        add_options(parser, options)
-        parser.set_defaults(command=command, verb=name, options=options)
+        flags.add_options(parser, options)
+        parser.set_defaults(command=_run, verb=name, options=options)
         return parser
 
     ls = verb("ls", "list them by cause", "Dead letters by cause, the most frequent first. Reads only.")
     _add_filters(ls)
-    add_json(ls)
+    flags.add_json(ls)
 
     show = verb("show", "show one, with its message", "Everything that is known of a dead letter. Reads only.")
     show.add_argument("id", type=_id, metavar="ID", help="the number that `ls` shows")
@@ -47,7 +44,7 @@ def add(
         _add_filters(parser)
         parser.add_argument("--all", action="store_true", help="all that there are, within the filters")
         parser.add_argument("--dry-run", action="store_true", help="show which it would be, change nothing")
-        parser.set_defaults(command=_named(parser, command))
+        parser.set_defaults(command=_named(parser))
 
     export = verb(
         "export",
@@ -58,16 +55,23 @@ def add(
     _add_ids(export)
     _add_filters(export)
     export.add_argument("--output", metavar="FILE", help="write to this file instead of the standard output")
-    return dlq
 
 
-def _named(parser: argparse.ArgumentParser, command: Command) -> Command:
+def _run(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.dlq import verbs
+
+    return asyncio.run(verbs.run(given, flags.settings(given, [row.field for row in given.options])))
+
+
+def _named(parser: argparse.ArgumentParser) -> flags.Command:
     """The command, but wrong usage where nothing says which letters are meant."""
 
     def run(given: argparse.Namespace) -> int:
         if not (given.ids or given.cause or given.stream or given.since or given.all):
             parser.error("say which: ID, --cause, --stream, --since or --all")
-        return command(given)
+        return _run(given)
 
     return run
 

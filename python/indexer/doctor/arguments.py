@@ -1,15 +1,13 @@
 """The flags of `doctor`; nothing heavy is imported here."""
 
 import argparse
+import os
 
-from indexer import values
-from indexer.flags import AddOptions, Command, add_json, checked
+from indexer import flags, values
 from indexer.settings import OPTIONS
 
 
-def add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", add_options: AddOptions, command: Command
-) -> None:
+def add(commands: "flags.Commands") -> None:
     """Add `doctor` to the commands."""
     parser = commands.add_parser(
         "doctor",
@@ -18,15 +16,26 @@ def add(
         "nothing. The settings are those of `run`.",
         allow_abbrev=False,
     )
-    add_json(parser)
+    flags.add_json(parser)
     parser.add_argument(
         "--bundle", metavar="FILE", help="also write a report for support to this new file, passwords masked"
     )
     parser.add_argument(
         "--instances",
-        type=checked(values.whole_number(1, 10_000)),
+        type=flags.checked(values.whole_number(1, 10_000)),
         metavar="COUNT",
         help="instances that shall share the servers (default: those that run, and this one)",
     )
-    add_options(parser, OPTIONS)
-    parser.set_defaults(command=command)
+    flags.add_options(parser, OPTIONS)
+    parser.set_defaults(command=_run)
+
+
+def _run(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.doctor import commands
+
+    looking = commands.doctor(
+        os.environ, flags.given(given), instances=given.instances, as_json=given.json, bundle=given.bundle
+    )
+    return asyncio.run(looking)

@@ -1,20 +1,19 @@
 """The flags of `takeover` and `release`; nothing heavy is imported here."""
 
 import argparse
+import os
+import sys
 
-from indexer import values
-from indexer.flags import AddOptions, Command, checked
-from indexer.settings import OPTIONS, option
+from indexer import flags, values
+from indexer.settings import OPTIONS, Settings, option
 
 OF_THE_DAEMON = ("consumer", "claim_idle_ms", "metrics_port", "metrics_host", "log_level")
 """Settings of `run` that mean nothing here, or something else."""
 OF_RELEASE = ("consumer", "redis_url", "postgres_url", "streams", "group", "label_stream", "label_group", "mode")
 
 
-def add_takeover(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", add_options: AddOptions, command: Command
-) -> None:
-    """Add `takeover` to the commands; `consumer` is the dead one there."""
+def add(commands: "flags.Commands") -> None:
+    """Add `takeover`, whose `consumer` is the dead one, and `release` to the commands."""
     parser = commands.add_parser(
         "takeover",
         help="index now what a dead consumer holds",
@@ -23,17 +22,12 @@ def add_takeover(
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--consumer", required=True, type=checked(values.name), metavar="NAME", help="the dead consumer"
+        "--consumer", required=True, type=flags.checked(values.name), metavar="NAME", help="the dead consumer"
     )
     _add_common(parser)
-    add_options(parser, [row for row in OPTIONS if row.field not in OF_THE_DAEMON])
-    parser.set_defaults(command=command)
+    flags.add_options(parser, [row for row in OPTIONS if row.field not in OF_THE_DAEMON])
+    parser.set_defaults(command=_takeover)
 
-
-def add_release(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", add_options: AddOptions, command: Command
-) -> None:
-    """Add `release` to the commands; it needs the settings `OF_RELEASE`."""
     parser = commands.add_parser(
         "release",
         help="hand back what a stopped instance holds, for indexers that claim nothing",
@@ -44,15 +38,42 @@ def add_release(
     )
     parser.add_argument(
         "--to",
-        type=checked(values.name),
+        type=flags.checked(values.name),
         metavar="NAME",
         help="give them to this consumer instead, which reads them at its next start",
     )
     _add_common(parser)
-    add_options(parser, [option(field) for field in OF_RELEASE])
-    parser.set_defaults(command=command)
+    flags.add_options(parser, [option(field) for field in OF_RELEASE])
+    parser.set_defaults(command=_release)
+
+
+def _takeover(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer import logs
+
+    settings, warnings = Settings.from_environment(os.environ, flags.given(given))
+    flags.tell(warnings)
+    logs.configure("warning", os.environ, sys.stderr)
+
+    from indexer.handover import commands
+
+    return asyncio.run(commands.takeover(settings, given.stream, dry_run=given.dry_run))
+
+
+def _release(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer import logs
+    from indexer.handover import commands
+
+    found = flags.settings(given, OF_RELEASE)
+    logs.configure("warning", os.environ, sys.stderr)
+    return asyncio.run(commands.release(found, given.to, given.stream, dry_run=given.dry_run))
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--stream", type=checked(values.name), metavar="NAME", help="only what it holds of this stream")
+    parser.add_argument(
+        "--stream", type=flags.checked(values.name), metavar="NAME", help="only what it holds of this stream"
+    )
     parser.add_argument("--dry-run", action="store_true", help="show what it would be, change nothing")

@@ -2,8 +2,7 @@
 
 import argparse
 
-from indexer import values
-from indexer.flags import AddOptions, Command, add_json, checked
+from indexer import flags, values
 from indexer.settings import option
 
 SETTINGS = (
@@ -13,10 +12,8 @@ SETTINGS = (
 """What is read of the settings."""
 
 
-def add_status(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", add_options: AddOptions, command: Command
-) -> None:
-    """Add `status` to the commands."""
+def add(commands: "flags.Commands") -> None:
+    """Add `status` and `top` to the commands."""
     parser = commands.add_parser(
         "status",
         help="show how far it is: streams, consumers, rates, dead letters, connections",
@@ -24,16 +21,11 @@ def add_status(
         "instance need run. Reads only.",
         allow_abbrev=False,
     )
-    add_json(parser)
+    flags.add_json(parser)
     _add_interval(parser, 4.0, "rates are measured over so many seconds; 0: no rates")
-    add_options(parser, [option(field) for field in SETTINGS])
-    parser.set_defaults(command=command)
+    flags.add_options(parser, [option(field) for field in SETTINGS])
+    parser.set_defaults(command=_status)
 
-
-def add_top(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", add_options: AddOptions, command: Command
-) -> None:
-    """Add `top` to the commands."""
     parser = commands.add_parser(
         "top",
         help="the same, again and again, until q or Ctrl-C",
@@ -44,12 +36,29 @@ def add_top(
     _add_interval(parser, 2.0, "between two looks")
     parser.add_argument(
         "--count",
-        type=checked(values.whole_number(1, 10**9 - 1)),
+        type=flags.checked(values.whole_number(1, 10**9 - 1)),
         metavar="LOOKS",
         help="end after so many looks (default: never)",
     )
-    add_options(parser, [option(field) for field in SETTINGS])
-    parser.set_defaults(command=command)
+    flags.add_options(parser, [option(field) for field in SETTINGS])
+    parser.set_defaults(command=_top)
+
+
+def _status(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.status import commands
+
+    found = flags.settings(given, SETTINGS)
+    return asyncio.run(commands.status(found, given.interval, as_json=given.json))
+
+
+def _top(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.status import commands
+
+    return asyncio.run(commands.top(flags.settings(given, SETTINGS), given.interval, given.count))
 
 
 def _add_interval(parser: argparse.ArgumentParser, default: float, text: str) -> None:
