@@ -17,6 +17,7 @@ from indexer import embedded
 from indexer.schema import create
 from indexer.settings import OPTIONS
 from indexer.values import quoted
+from tests import least_authority
 
 # Tests lose nothing with the machine, so nothing needs to reach the disk.
 POSTGRES_SETTINGS = {
@@ -96,8 +97,10 @@ def _redis_server() -> Iterator[str]:
                 pytest.exit("INDEXER_TEST_REDIS_URL names a database that is not empty", returncode=2)
         yield named
         return
-    with embedded.redis() as server:
+    with embedded.redis({"include": str(least_authority.ACL)}) as server:
+        least_authority.URLS[server.url] = least_authority.url(server.url, "indexer")
         yield server.url
+        assert least_authority.refused(server.url) == [], "a daemon needs more rights than deploy/redis.acl gives"
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from indexer.settings import OPTIONS
+from tests import least_authority
 
 GROUP = "firehose_group"
 FAULTY = Path(__file__).parents[1] / "faults" / "faulty.py"
@@ -52,7 +53,7 @@ class Daemon:
         variables = {name: text for name, text in os.environ.items() if name not in known}
         variables |= {
             "DB_POSTGRES_URL": database,
-            "REDIS_HOST": redis_url,
+            "REDIS_HOST": least_authority.URLS.get(redis_url, redis_url),
             "INDEXER_CONSUMER": consumer,
             "ENABLE_DID_RESOLUTION": "false",
             "METRICS_PORT": "0",

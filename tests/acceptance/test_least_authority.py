@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
@@ -16,30 +15,19 @@ import redis
 from indexer import embedded
 from indexer.identity import DidCache
 from indexer.redis_connection import open_redis
+from tests import least_authority
 from tests.acceptance.daemon import Daemon, count, feed, left_over, running
 from tests.messages import A, B, create, label, label_message, post, post_uri
 
 ROOT = Path(__file__).parents[2]
-ACL = ROOT / "deploy/redis.acl"
 LIVE, BACKFILL, LABELS = "firehose_live", "firehose_backfill", "label_live"
 
 
 @pytest.fixture
 def server() -> Iterator[embedded.Redis]:
     """Started with the file as it is; its default user stays, for the test's own hands."""
-    with embedded.redis({"include": str(ACL)}) as server:
+    with embedded.redis({"include": str(least_authority.ACL)}) as server:
         yield server
-
-
-def url(server: embedded.Redis, user: str) -> str:
-    (password,) = re.findall(rf"^user {user} on >(\S+) ", ACL.read_text(encoding="utf-8"), re.M)
-    return server.url.replace("unix://", f"unix://{user}:{password}@", 1)
-
-
-def refused(server: embedded.Redis) -> list[Any]:
-    """What somebody was not allowed to do."""
-    with redis.Redis.from_url(server.url) as client:
-        return [(entry["username"], entry["context"], entry["object"]) for entry in client.acl_log()]
 
 
 def command(database: str, redis_url: str, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -78,7 +66,7 @@ def test_daemon_needs_no_more_than_it_is_given(database: str, server: embedded.R
     hold(server, "typescript", LIVE, "firehose_group")
     hold(server, "typescript", LABELS, "label_group")
     environment = {"INDEXER_CLAIM_IDLE_MS": "500"}
-    with running(database, url(server, "indexer"), tmp_path, environment=environment) as daemon:
+    with running(database, least_authority.url(server.url, "indexer"), tmp_path, environment=environment) as daemon:
         daemon.until(lambda: is_drained(server))
         with redis.Redis.from_url(server.url) as client:
             client.xgroup_destroy(LIVE, "firehose_group")
@@ -87,7 +75,7 @@ def test_daemon_needs_no_more_than_it_is_given(database: str, server: embedded.R
         assert sampled(daemon, "indexer_claimed_total") == 2
         assert daemon.stop() == 0
     assert (count(database, "post"), count(database, "label")) == (4, 2)
-    assert refused(server) == []
+    assert least_authority.refused(server.url) == []
 
 
 def sampled(daemon: Daemon, name: str) -> float:
@@ -100,8 +88,10 @@ def test_drain_takeover_and_release_need_no_more_either(database: str, server: e
     hold(server, "ours-1", BACKFILL, "firehose_group")
     hold(server, "ours-2", LABELS, "label_group")
     with ThreadPoolExecutor() as pool:  # each looks for some seconds whether the consumer is still
-        takeover = pool.submit(command, database, url(server, "indexer"), "takeover", "--consumer", "dead")
-        operator = url(server, "indexer-operator")
+        takeover = pool.submit(
+            command, database, least_authority.url(server.url, "indexer"), "takeover", "--consumer", "dead"
+        )
+        operator = least_authority.url(server.url, "indexer-operator")
         given = pool.submit(command, database, operator, "release", "--consumer", "ours-1", "--to", "typescript")
         added = pool.submit(command, database, operator, "release", "--consumer", "ours-2")
     for done, said in (
@@ -112,17 +102,17 @@ def test_drain_takeover_and_release_need_no_more_either(database: str, server: e
         assert done.returncode == 0, done.stderr
         assert said in done.stdout
     assert (count(database, "post"), count(database, "label")) == (1, 0)
-    with running(database, url(server, "indexer"), tmp_path, "--drain") as daemon:
+    with running(database, least_authority.url(server.url, "indexer"), tmp_path, "--drain") as daemon:
         assert daemon.wait() == 0, daemon.output
     (told,) = daemon.lines("held_by_others")
     assert (told["stream"], told["consumers"]) == (BACKFILL, {"typescript": 1})
     assert (count(database, "post"), count(database, "label")) == (1, 1)
-    assert refused(server) == []
+    assert least_authority.refused(server.url) == []
 
 
 def test_did_cache_can_be_written_and_no_other_key(server: embedded.Redis) -> None:
     async def write() -> tuple[object, object]:
-        client = await open_redis(url(server, "indexer"))
+        client = await open_redis(least_authority.url(server.url, "indexer"))
         try:
             cache = DidCache(client)
             return await cache.write(A, {"id": A}, 1), await cache.delete(A)
@@ -130,14 +120,14 @@ def test_did_cache_can_be_written_and_no_other_key(server: embedded.Redis) -> No
             await client.aclose()
 
     assert asyncio.run(write()) == ("written", "written")
-    assert refused(server) == []
+    assert least_authority.refused(server.url) == []
 
 
 @pytest.mark.parametrize("user", ["indexer", "indexer-operator"])
 def test_nobody_can_lose_what_is_not_acknowledged(server: embedded.Redis, user: str) -> None:
     feed(server.url, LIVE, [create(post_uri(A, "a"), post())])
     hold(server, "typescript", LIVE, "firehose_group")
-    with redis.Redis.from_url(url(server, user), protocol=2) as client:
+    with redis.Redis.from_url(least_authority.url(server.url, user), protocol=2) as client:
         for words in (
             ["XTRIM", LIVE, "MAXLEN", "0"],
             ["DEL", LIVE],

@@ -24,8 +24,7 @@ from indexer.doctor.checks import CHECKS
 from indexer.doctor.examination import examine
 from indexer.doctor.subject import Subject
 from indexer.errors import ExitCode
-from tests.acceptance.test_least_authority import ACL
-from tests.acceptance.test_least_authority import url as as_user
+from tests import least_authority
 from tests.identity.network import NameServer
 from tests.integration.planted_faults import (
     ALSO,
@@ -42,7 +41,7 @@ from tests.integration.planting import GROUP, HEALTHY, LIVE, Deployment, Plant, 
 
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[embedded.Redis]:
-    with embedded.redis({**HEALTHY, "include": str(ACL)}) as server:
+    with embedded.redis({**HEALTHY, "include": str(least_authority.ACL)}) as server:
         yield server
 
 
@@ -181,11 +180,11 @@ async def test_entry_between_its_acknowledgement_and_its_deletion_is_no_orphan(
 
 async def test_users_with_the_least_rights_see_what_they_may(deployment: Deployment) -> None:
     """The daemon's own user is told what it cannot look at; the operator's sees all but the snapshots."""
-    deployment.environ["REDIS_URL"] = as_user(deployment.server, "indexer")
+    deployment.environ["REDIS_URL"] = least_authority.url(deployment.server.url, "indexer")
     report = await deployment.examined()
     assert report.findings == []
     assert {unseen.what for unseen in report.unseen} == {"version, memory and persistence", "the clock of Redis"}
-    deployment.environ["REDIS_URL"] = as_user(deployment.server, "indexer-operator")
+    deployment.environ["REDIS_URL"] = least_authority.url(deployment.server.url, "indexer-operator")
     report = await deployment.examined()
     assert (report.findings, report.unseen) == ([], [])
 

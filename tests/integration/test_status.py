@@ -23,8 +23,7 @@ from indexer.settings import option
 from indexer.status import ledger, queues
 from indexer.status.arguments import SETTINGS
 from indexer.status.watch import Watch
-from tests.acceptance.test_least_authority import ACL
-from tests.acceptance.test_least_authority import url as as_user
+from tests import least_authority
 from tests.conftest import execute
 from tests.integration.dead_letters import keep, letter
 
@@ -133,11 +132,11 @@ async def test_where_redis_has_no_figure_entries_are_counted_up_to_a_limit(
 @pytest.mark.parametrize("user", [None, "indexer"])
 async def test_rates_are_what_came_and_went(shared_database: str, user: str | None) -> None:
     """Also for the daemon's user, who may not ask for all of it."""
-    with embedded.redis({"include": str(ACL)}) as server, redis.Redis.from_url(server.url) as client:
+    with embedded.redis({"include": str(least_authority.ACL)}) as server, redis.Redis.from_url(server.url) as client:
         add(client, LIVE, 100)
         client.xgroup_create(LIVE, GROUP, "0")
         held = read(client, LIVE, "one", 40)
-        url = as_user(server, user) if user else server.url
+        url = least_authority.url(server.url, user) if user else server.url
         async with Watch(settings(url, shared_database)) as watch:
             await watch.count()
             add(client, LIVE, 30)
