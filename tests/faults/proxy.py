@@ -192,7 +192,8 @@ class Proxy:
     """Listens on a port of 127.0.0.1 and connects to the server of a URL for each who comes."""
 
     def __init__(self, server_url: str) -> None:
-        self._server_url = server_url
+        self.server_url = server_url
+        """Whom those who come from now on are connected to."""
         self.rules: tuple[Rule, ...] = ()
         self.arrivals: list[float] = []
         """When clients came, whether the server was there or not."""
@@ -204,7 +205,7 @@ class Proxy:
     @property
     def url(self) -> str:
         """The server's URL with this in its place."""
-        parts = urlsplit(self._server_url)
+        parts = urlsplit(self.server_url)
         port = self._listener.getsockname()[1]
         if parts.scheme == "unix":
             return f"redis://127.0.0.1:{port}/0"
@@ -247,7 +248,7 @@ class Proxy:
                 return
             self.arrivals.append(time.monotonic())
             try:
-                server = _connected(self._server_url)
+                server = _connected(self.server_url)
             except OSError:
                 client.close()
                 continue

@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,40 @@ def test_stopped_at_random_moments(
     run_once(database, redis_url, tmp_path, "--drain")
     equals(database, other_database, messages, in_stream_order=True)
     record_property("stops, of these with messages in hand", f"{stops}, {caught}")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_stopped_while_it_starts(
+    database: str,
+    other_database: str,
+    redis_url: str,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Until it listens for signals the system ends it, which has done nothing yet; from then on it ends in order."""
+    stops, number = 60, 6_000
+    messages, chance = traffic(number, accounts=number // 50), random.Random(stops)
+    index_alone(other_database, redis_url, tmp_path, messages)
+    feed(redis_url, STREAM, messages)
+    began = time.monotonic()
+    with running(database, redis_url, tmp_path, environment={"INDEXER_BATCH_SIZE": "10"}) as daemon:
+        daemon.started()
+        took = time.monotonic() - began
+        daemon.stop()
+    codes: Counter[int] = Counter()
+    for _ in range(stops):
+        with running(database, redis_url, tmp_path, environment={"INDEXER_BATCH_SIZE": "10"}) as daemon:
+            time.sleep(chance.uniform(0, took))
+            daemon.process.send_signal(signal.SIGTERM)
+            codes[daemon.wait()] += 1
+            assert set(codes) <= {0, -signal.SIGTERM}, daemon.output
+            assert pending(redis_url) == 0
+        daemon.log.unlink()
+    assert len(codes) == 2, "it met one phase only"
+    run_once(database, redis_url, tmp_path, "--drain")
+    equals(database, other_database, messages, in_stream_order=True)
+    record_property("stops within the start, of these before it listened", f"{stops}, {codes[-signal.SIGTERM]}")
 
 
 def pending(redis_url: str) -> int:
