@@ -17,6 +17,8 @@ def url(server: str, user: str) -> str:
 
 
 def refused(server: str) -> list[tuple[str, str, str]]:
-    """What somebody was not allowed to do: user, context, object."""
+    """What these users were not allowed to do: user, context, object."""
+    users = re.findall(r"^user (\S+) ", ACL.read_text(encoding="utf-8"), re.M)
     with redis.Redis.from_url(server) as client:
-        return [(entry["username"], entry["context"], entry["object"]) for entry in client.acl_log()]
+        found = [(entry["username"], entry["context"], entry["object"]) for entry in client.acl_log()]
+    return [entry for entry in found if entry[0] in users]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from indexer import embedded
 from tests.acceptance.daemon import GROUP, count, feed, left_over, query, run_once, running
 from tests.messages import LABELER, A, B, create, label, label_frame, label_message, post, post_uri
 from tests.oracle import library
@@ -124,13 +125,14 @@ def test_labels_have_a_group_of_their_own(database: str, redis_url: str, tmp_pat
     assert groups(redis_url, "firehose_live") == [GROUP]
 
 
-def test_stream_and_group_of_labels_can_be_named(database: str, redis_url: str, tmp_path: Path) -> None:
-    """As rsky has it: the group of the events."""
-    feed(redis_url, "labels_here", [label_frame(label())], "labels")
+def test_stream_and_group_of_labels_can_be_named(database: str, tmp_path: Path) -> None:
+    """As rsky has it: the group of the events. The ACL file names the usual streams, so this server has none."""
     names = {"INDEXER_LABEL_STREAM": "labels_here", "INDEXER_LABEL_GROUP": GROUP}
-    assert run_once(database, redis_url, tmp_path, "--drain", **names).wait() == 0
-    assert groups(redis_url, "labels_here") == [GROUP]
-    assert groups(redis_url, STREAM) == []
+    with embedded.redis() as server:
+        feed(server.url, "labels_here", [label_frame(label())], "labels")
+        assert run_once(database, server.url, tmp_path, "--drain", **names).wait() == 0
+        assert groups(server.url, "labels_here") == [GROUP]
+        assert groups(server.url, STREAM) == []
     assert count(database, "label") == 1
 
 
