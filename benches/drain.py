@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from pytest_benchmark.fixture import BenchmarkFixture
 from redis import Redis
 
 from benches import copy_floor, durable, workload
@@ -176,6 +177,35 @@ class Round:
                 await connection.close()
 
         return asyncio.run(ask())
+
+
+def in_turns(
+    benchmark: BenchmarkFixture, rounds: int, kinds: Mapping[str, Callable[[int], Round]]
+) -> dict[str, list[float]]:
+    """Drain rounds of several kinds turn by turn, so that what else the machine does meets all; seconds by kind.
+
+    A kind makes a round from its number, counted from 1.
+    """
+    seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+    current: list[Round] = []
+
+    def next_kind() -> str:
+        return min(seconds, key=lambda kind: len(seconds[kind]))
+
+    def begin() -> None:
+        kind = next_kind()
+        current[:] = [kinds[kind](len(seconds[kind]) + 1)]
+
+    def end() -> None:
+        (done,) = current
+        done.drained()
+        seconds[next_kind()].append(done.seconds)
+        done.close()
+
+    benchmark.pedantic(  # type: ignore[no-untyped-call]
+        lambda: current[0].drain(), setup=begin, teardown=end, rounds=rounds * len(kinds), iterations=1
+    )
+    return seconds
 
 
 def peak_memory(pid: int) -> int:

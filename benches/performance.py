@@ -1,8 +1,9 @@
-"""Write docs/performance.md and its picture from the reports that `make bench` left.
+"""Write docs/performance.md and its picture from the reports that `make bench` left, and print the bars.
 
     python -m benches.performance    # the last step of `make bench`
 
 A section is taken from the newest report that has it; each says when it was measured, and how busy the machine was.
+`benches/reports/` keeps those of `make bench-long`.
 """
 
 import json
@@ -12,9 +13,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from benches import bars
 from benches.report import FOLDER, shown
 from benches.test_end_to_end import DAEMON, FLOOR
 
+KEPT = Path(__file__).parent / "reports"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
 PICTURE = DOCUMENT.with_suffix(".svg")
 HEAD = """# Performance
@@ -42,13 +45,25 @@ Figures = Mapping[str, Mapping[str, Any]]
 
 
 def main() -> int:
-    reports = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.json"), reverse=True)]
-    if not reports:
+    files = [*KEPT.glob("*.json"), *FOLDER.glob("*.json")]
+    reports = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    reports.sort(key=lambda report: str(report["time"]), reverse=True)
+    if not any(FOLDER.glob("*.json")):
         print(f"there is no report in {FOLDER.name}/: run `make bench` first", file=sys.stderr)
         return 1
     DOCUMENT.write_text(page(reports), encoding="utf-8")
     PICTURE.write_text(picture(newest(reports)), encoding="utf-8")
+    print("", *bars.lines(judged(reports)), sep="\n")
     return 0
+
+
+def judged(reports: list[dict[str, Any]]) -> dict[str, tuple[float, str]]:
+    """By key of the bars the newest result, and when it was measured; `reports` has the newest first."""
+    found: dict[str, tuple[float, str]] = {}
+    for report in reports:
+        for key, value in report.get("bars", {}).items():
+            found.setdefault(key, (value, report["time"]))
+    return found
 
 
 def newest(reports: list[dict[str, Any]]) -> dict[str, tuple[Figures, dict[str, Any]]]:
@@ -62,7 +77,10 @@ def newest(reports: list[dict[str, Any]]) -> dict[str, tuple[Figures, dict[str, 
 
 def page(reports: list[dict[str, Any]]) -> str:
     """The page in Markdown."""
-    lines = [HEAD]
+    found = judged(reports)
+    lines = [HEAD, "## Bars", "", f"| {' | '.join(bars.HEADS)} |", "|---|---|--:|--:|--:|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in bars.rows(found)]
+    lines += ["", *(f"- *{measure}* is missed: {why}." for measure, why in bars.missed(found)), ""]
     for section, (figures, report) in newest(reports).items():
         load = report["machine"]["load before"]
         lines += [f"## {section[0].upper()}{section[1:]}", f"{report['time']}, load before: {load}", ""]

@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benches.bars import BARS
+
 FOLDER = Path(__file__).parents[1] / ".benchmarks"
 
 
@@ -18,9 +20,15 @@ class Report:
     figures: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     """By section and name with unit, a value per round."""
     facts: dict[str, dict[str, str]] = field(default_factory=dict)
+    bars: dict[str, float] = field(default_factory=dict)
+    """By key of `bars.BARS`, the median."""
 
-    def add(self, section: str, name: str, values: Sequence[float]) -> None:
+    def add(self, section: str, name: str, values: Sequence[float], *, bar: str = "") -> None:
+        """Add a figure; `bar` is its key in `BARS`, where there is one."""
         self.figures.setdefault(section, {})[name] = list(values)
+        if bar:
+            assert bar in BARS
+            self.bars[bar] = median(values)
 
     def lines(self) -> list[str]:
         """The table."""
@@ -44,6 +52,7 @@ class Report:
                 section: {name: {"median": median(values), "rounds": values} for name, values in figures.items()}
                 for section, figures in self.figures.items()
             },
+            "bars": self.bars,
             **self.facts,
         }
         FOLDER.mkdir(exist_ok=True)

@@ -82,7 +82,14 @@ def one_by_one(decode: Callable[[Any], object], items: Sequence[Any]) -> Callabl
 
 
 def measured(
-    benchmark: BenchmarkFixture, report: Report, section: str, name: str, work: Callable[[], object], count: int
+    benchmark: BenchmarkFixture,
+    report: Report,
+    section: str,
+    name: str,
+    work: Callable[[], object],
+    count: int,
+    *,
+    bar: str = "",
 ) -> None:
     """Microseconds an item, of rounds that each do `work` on so many items.
 
@@ -95,7 +102,7 @@ def measured(
     finally:
         gc.enable()
     assert benchmark.stats is not None, "run with --benchmark-enable"
-    report.add(section, name, [seconds * 1_000_000 / count for seconds in benchmark.stats.stats.data])
+    report.add(section, name, [seconds * 1_000_000 / count for seconds in benchmark.stats.stats.data], bar=bar)
 
 
 def ours(frame: codec.Frame) -> codec_peers.Found:
@@ -111,7 +118,7 @@ def test_frames(benchmark: BenchmarkFixture, report: Report) -> None:
     decoded = codec.decode_frames(batch)
     assert all(isinstance(frame, codec.Frame) for frame in decoded)
     name = f"decode_frames: verified, stream events ({sum(map(len, batch)) / len(batch):,.0f} B)"
-    measured(benchmark, report, FRAMES, name, in_batches(codec.decode_frames, batch), len(batch))
+    measured(benchmark, report, FRAMES, name, in_batches(codec.decode_frames, batch), len(batch), bar="frames")
 
 
 @pytest.mark.benchmark(group="codec-frames", timer=time.process_time)
@@ -128,7 +135,7 @@ def test_frames_by_others(benchmark: BenchmarkFixture, report: Report, name: str
 def test_records_to_json(benchmark: BenchmarkFixture, report: Report) -> None:
     batch = records()
     name = f"to JSON text: dag_cbor_to_json ({sum(map(len, batch)) / len(batch):,.0f} B)"
-    measured(benchmark, report, RECORDS, name, in_batches(codec.dag_cbor_to_json, batch), len(batch))
+    measured(benchmark, report, RECORDS, name, in_batches(codec.dag_cbor_to_json, batch), len(batch), bar="records")
 
 
 @pytest.mark.benchmark(group="codec-records", timer=time.process_time)
@@ -203,7 +210,7 @@ def ours_of(payload: bytes) -> codec.Event | codec.Reject | codec.Ignored:
 def test_events(benchmark: BenchmarkFixture, report: Report) -> None:
     batch = events()
     name = f"decode_events: checked, all fields, record.json ({sum(map(len, batch)) / len(batch):,.0f} B)"
-    measured(benchmark, report, EVENTS, name, in_batches(codec.decode_events, batch), len(batch))
+    measured(benchmark, report, EVENTS, name, in_batches(codec.decode_events, batch), len(batch), bar="events")
 
 
 @pytest.mark.benchmark(group="codec-events", timer=time.process_time)

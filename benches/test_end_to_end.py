@@ -33,15 +33,27 @@ def test_drain(benchmark: BenchmarkFixture, servers: Servers, report: Report) ->
     each = 1_000_000 / MESSAGES
     drained, floors = [one for one, _ in done], [floor for _, floor in done]
     report.add(DAEMON, "messages a second", [MESSAGES / one.seconds for one in drained])
-    report.add(DAEMON, "processor time of the daemon, µs a message", [one.indexer_cpu_s * each for one in drained])
-    report.add(DAEMON, "processor time of PostgreSQL, µs a message", [one.postgres_cpu_s * each for one in drained])
+    report.add(
+        DAEMON, "processor time of the daemon, µs a message", [one.indexer_cpu_s * each for one in drained], bar="cpu"
+    )
+    report.add(
+        DAEMON,
+        "processor time of PostgreSQL, µs a message",
+        [one.postgres_cpu_s * each for one in drained],
+        bar="postgres",
+    )
     report.add(DAEMON, "processor time of Redis, µs a message", [one.redis_cpu_s * each for one in drained])
     report.add(DAEMON, "peak resident memory of the daemon, MiB", [one.peak_memory_bytes / 2**20 for one in drained])
     _count_statements(servers, report)
     report.add(FLOOR, "messages a second", [MESSAGES / floor.seconds for floor in floors])
     report.add(FLOOR, "processor time of PostgreSQL, µs a message", [floor.postgres_cpu_s * each for floor in floors])
     report.add(FLOOR, "rows", [floor.rows for floor in floors])
-    report.add(RATIO, "messages a second, the daemon's of the floor's", [f.seconds / one.seconds for one, f in done])
+    report.add(
+        RATIO,
+        "messages a second, the daemon's of the floor's",
+        [f.seconds / one.seconds for one, f in done],
+        bar="floor",
+    )
     report.add(
         RATIO,
         "processor time of PostgreSQL, times the floor's",

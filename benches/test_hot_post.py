@@ -5,7 +5,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches import workload
-from benches.drain import Round
+from benches.drain import Round, in_turns
 from benches.durable import Servers
 from benches.report import Report
 from indexer.demo import identifiers
@@ -42,28 +42,12 @@ def test_hot_post(benchmark: BenchmarkFixture, servers: Servers, report: Report)
         "of as many posts": list(workload.likes(LIKES, lambda at: POST[:-8] + identifiers.tid(at + 1)[-8:])),
     }
     template = servers.new_template(liked)
-    rates: dict[str, list[float]] = {name: [] for name in streams}
-    current: list[Round] = []
-
-    def name() -> str:
-        return min(rates, key=lambda name: len(rates[name]))
-
-    def begin() -> None:
-        current[:] = [Round(servers, messages=streams[name()], template=template)]
-
-    def end() -> None:
-        (done,) = current
-        done.drained()
-        rates[name()].append(LIKES / done.seconds)
-        done.close()
-
-    benchmark.pedantic(lambda: current[0].drain(), setup=begin, teardown=end, rounds=2 * ROUNDS, iterations=1)  # type: ignore[no-untyped-call]
-
-    for which, found in rates.items():
-        report.add(SECTION, f"likes a second, {which}", found)
-    hot, spread = rates.values()
-    report.add(
-        SECTION,
-        "of one post, of the rate of spread ones (to be 0.9 at least)",
-        [h / s for h, s in zip(hot, spread, strict=True)],
-    )
+    kinds = {
+        name: lambda _, messages=messages: Round(servers, messages=messages, template=template)
+        for name, messages in streams.items()
+    }
+    seconds = in_turns(benchmark, ROUNDS, kinds)
+    for which, found in seconds.items():
+        report.add(SECTION, f"likes a second, {which}", [LIKES / each for each in found])
+    ratios = [spread / hot for hot, spread in zip(*seconds.values(), strict=True)]
+    report.add(SECTION, "of one post, of the rate of spread ones", ratios, bar="hot")

@@ -4,7 +4,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches import workload
-from benches.drain import Round
+from benches.drain import Round, in_turns
 from benches.durable import Servers
 from benches.report import Report
 
@@ -15,23 +15,13 @@ SECTION = f"{workload.NAME} through {INSTANCES} instances beside one, turn by tu
 
 @pytest.mark.timeout(900)
 def test_three_instances_beside_one(benchmark: BenchmarkFixture, servers: Servers, report: Report) -> None:
-    rates: dict[int, list[float]] = {1: [], INSTANCES: []}
-    current: list[Round] = []
-
-    def begin() -> None:
-        instances = INSTANCES if len(rates[1]) > len(rates[INSTANCES]) else 1
-        current[:] = [Round(servers, instances=instances)]
-
-    def end() -> None:
-        (done,) = current
-        done.drained()
-        instances = INSTANCES if len(rates[1]) > len(rates[INSTANCES]) else 1
-        rates[instances].append(len(workload.payloads()) / done.seconds)
-        done.close()
-
-    benchmark.pedantic(lambda: current[0].drain(), setup=begin, teardown=end, rounds=2 * ROUNDS, iterations=1)  # type: ignore[no-untyped-call]
-
-    for instances, found in rates.items():
-        report.add(SECTION, f"messages a second, {instances} at work", found)
-    ratios = [three / one for one, three in zip(rates[1], rates[INSTANCES], strict=True)]
-    report.add(SECTION, f"{INSTANCES} instances' of one's", ratios)
+    seconds = in_turns(
+        benchmark,
+        ROUNDS,
+        {"1": lambda _: Round(servers), str(INSTANCES): lambda _: Round(servers, instances=INSTANCES)},
+    )
+    for instances, found in seconds.items():
+        rates = [len(workload.payloads()) / each for each in found]
+        report.add(SECTION, f"messages a second, {instances} at work", rates)
+    ratios = [one / several for one, several in zip(*seconds.values(), strict=True)]
+    report.add(SECTION, f"{INSTANCES} instances' of one's", ratios, bar="instances")

@@ -51,10 +51,10 @@ def test_long_backlog(benchmark: BenchmarkFixture, servers: Servers, report: Rep
         return (last - first) / (ended - began)
 
     early, late = rate(FIRST), rate(MESSAGES - PART)
-    report.add(SECTION, "MiB of resident memory at most (bar: 160)", [peak])
+    report.add(SECTION, "MiB of resident memory at most", [peak], bar="memory")
     report.add(SECTION, "MiB in the second quarter, median", [resident(0.25, 0.5)])
     report.add(SECTION, "MiB in the last quarter, median", [resident(0.75, 1)])
     report.add(SECTION, "rows at the end", [rows])
     report.add(SECTION, "messages a second from about 100,000 rows on", [early])
     report.add(SECTION, "messages a second at the end", [late])
-    report.add(SECTION, "the rate at the end, of that at the beginning (bar: 0.8)", [late / early])
+    report.add(SECTION, "the rate at the end, of that at the beginning", [late / early], bar="size")

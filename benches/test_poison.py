@@ -8,7 +8,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benches import workload
-from benches.drain import Round
+from benches.drain import Round, in_turns
 from benches.durable import Servers
 from benches.report import Report
 
@@ -37,29 +37,17 @@ def test_poison_beside_none(
     report: Report,
     record_property: Callable[[str, object], None],
 ) -> None:
-    seconds: dict[bool, list[float]] = {False: [], True: []}
-    current: list[Round] = []
+    def with_poison(number: int) -> Round:
+        messages, poison = poisoned(number)
+        return Round(servers, messages=messages, poison=poison)
 
-    def is_poisoned() -> bool:
-        return len(seconds[False]) > len(seconds[True])
-
-    def begin() -> None:
-        messages, poison = poisoned(len(seconds[True]) + 1) if is_poisoned() else ([], 0)
-        current[:] = [Round(servers, messages=messages, poison=poison)]
-
-    def end() -> None:
-        (done,) = current
-        done.drained()
-        seconds[is_poisoned()].append(done.seconds)
-        done.close()
-
-    benchmark.pedantic(lambda: current[0].drain(), setup=begin, teardown=end, rounds=2 * ROUNDS, iterations=1)  # type: ignore[no-untyped-call]
-
+    kinds = {"without poison": lambda _: Round(servers), "with poison": with_poison}
+    without, with_ = (found := in_turns(benchmark, ROUNDS, kinds)).values()
     good = len(workload.payloads())
-    for name, found in (("without poison", seconds[False]), ("with poison", seconds[True])):
-        report.add(SECTION, f"messages a second that can be indexed, {name}", [good / each for each in found])
-    ratios = [without / with_ for without, with_ in zip(seconds[False], seconds[True], strict=True)]
-    report.add(SECTION, "with poison, of without (to be 0.95 at least)", ratios)
-    together = sum(seconds[False]) / sum(seconds[True])
-    report.add(SECTION, "the same, all rounds together", [together])
+    for name, seconds in found.items():
+        report.add(SECTION, f"messages a second that can be indexed, {name}", [good / each for each in seconds])
+    ratios = [clean / mixed for clean, mixed in zip(without, with_, strict=True)]
+    report.add(SECTION, "with poison, of without", ratios)
+    together = sum(without) / sum(with_)
+    report.add(SECTION, "the same, all rounds together", [together], bar="poison")
     record_property("throughput with 1 % poison, of that without", f"{together:.3f}")

@@ -58,7 +58,7 @@ def test_start(benchmark: BenchmarkFixture, servers: Servers, report: Report) ->
         servers.postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     benchmark.pedantic(once, rounds=ROUNDS, iterations=1, warmup_rounds=1)  # type: ignore[no-untyped-call]
-    report.add(SECTION, "s from the start of `run` to the first committed row (bar: 1)", taken[1:])
+    report.add(SECTION, "s from the start of `run` to the first committed row", taken[1:], bar="start")
 
 
 @pytest.mark.timeout(300)
@@ -71,4 +71,4 @@ def test_help(benchmark: BenchmarkFixture, report: Report) -> None:
         taken.append(time.perf_counter() - began)
 
     benchmark.pedantic(once, rounds=ROUNDS, iterations=1, warmup_rounds=1)  # type: ignore[no-untyped-call]
-    report.add(SECTION, "s for `--help` (bar: 0.3)", taken[1:])
+    report.add(SECTION, "s for `--help`", taken[1:], bar="help")
