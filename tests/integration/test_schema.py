@@ -384,3 +384,59 @@ async def test_server_that_is_away_and_one_that_refuses_are_told_apart(postgres_
     with pytest.raises(ConfigError, match="does not exist"):
         async with connected(database_url(postgres_url, "indexer_test_absent")):
             pass
+
+
+async def test_optional_step_that_is_missing_is_a_note(database: str) -> None:
+    optional = [step for step in migration.migrations() if step.optional]
+    for step in optional:
+        await fetch(database, f"DELETE FROM indexer.migration WHERE number = {step.number}")
+        for table in step.tables:
+            await fetch(database, f"DROP TABLE indexer.{table}")
+    findings = await check.check_url(database, "public")
+    assert findings.missing == ()
+    assert [str(note) for note in findings.notes] == [
+        f"the schema `indexer` lacks the step {step.number:04} {step.name}, for {step.optional}: "
+        "run `indexer schema create`"
+        for step in optional
+    ]
+    assert optional[0].optional == "indexer pause, resume and rate"
+    assert (await create.create(database, "public")).steps == [f"{step.number:04} {step.name}" for step in optional]
+    assert await check.check_url(database, "public") == check.Findings()
+
+
+async def test_version_before_works_on_what_a_newer_one_has_made(database: str) -> None:
+    await fetch(database, "CREATE TABLE indexer.later (id int)")
+    await fetch(database, "INSERT INTO indexer.migration (number, name, checksum) VALUES (9001, 'later', 'x')")
+    findings = await check.check_url(database, "public")
+    assert findings.missing == ()
+    assert [note.what for note in findings.notes] == [
+        "the schema `indexer` has a step 9001 that this version does not know"
+    ]
+    with pytest.raises(SchemaError, match="step 9001"):
+        await create.create(database, "public")
+
+
+async def test_rights_on_tables_that_are_optional_or_unknown_need_not_be_there(database: str) -> None:
+    """An upgrade of the schema by its owner must not keep the other instances from a restart."""
+    role = "indexer_test_upgrade"
+    await fetch(database, f"CREATE ROLE {role} LOGIN")
+    try:
+        connection = await asyncpg.connect(database)
+        try:
+            await connection.execute(create.grants("public", role))
+            await connection.execute("CREATE TABLE indexer.later (id int)")
+            await connection.execute(f"REVOKE ALL ON indexer.control FROM {role}")
+        finally:
+            await connection.close()
+        theirs = database.replace("postgres@", f"{role}@")
+        findings = await check.check_url(theirs, "public")
+        assert findings.missing == ()
+        assert [note.what for note in findings.notes] == [
+            "this role may not use the table indexer.control, for indexer pause, resume and rate"
+        ]
+        await fetch(database, f"REVOKE ALL ON indexer.lease FROM {role}")
+        findings = await check.check_url(theirs, "public")
+        assert [found.what for found in findings.missing] == ["this role may not use all of the schema indexer"]
+    finally:
+        await fetch(database, f"DROP OWNED BY {role}")
+        await fetch(database, f"DROP ROLE {role}")

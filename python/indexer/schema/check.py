@@ -58,12 +58,12 @@ async def check_url(url: str, schema: str) -> Findings:
 async def check(connection: "Connection", schema: str) -> Findings:
     """Compare the catalog with `needs.TABLES` and the own schema with its steps; reads only."""
     existing = await tables(connection, schema)
-    missing = [*await _database_faults(connection), *await _own_faults(connection)]
+    own, notes = await _own_faults(connection)
+    missing = [*await _database_faults(connection), *own]
     if not existing:
         where = "or set DB_POSTGRES_SCHEMA to the schema that has them"
         missing.append(Finding(f"the schema {schema} has none of the AppView's tables", f"{CREATE}, {where}"))
-        return Findings(tuple(missing))
-    notes: list[Finding] = []
+        return Findings(tuple(missing), tuple(notes))
     absent: set[tuple[str, str]] = set()
     for table in TABLES:
         name = f"{schema}.{table.name}"
@@ -121,31 +121,58 @@ async def _database_faults(connection: "Connection") -> list[Finding]:
     return [Finding(f"the database's encoding is {encoding}, not UTF8", "create the database with ENCODING 'UTF8'")]
 
 
-async def _own_faults(connection: "Connection") -> list[Finding]:
-    allowed = await connection.fetchrow("""
-        SELECT bool_or(NOT has_schema_privilege(n.oid, 'USAGE')) AS closed,
-               bool_or(NOT has_table_privilege(c.oid, p)) AS lacking
-        FROM pg_namespace n
-        LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r'
-        CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p
-        WHERE n.nspname = 'indexer'
-    """)
-    if allowed and (allowed["closed"] or allowed["lacking"]):
+async def _own_faults(connection: "Connection") -> tuple[list[Finding], list[Finding]]:
+    """What is missing in the own schema, and what is only to be noted."""
+    steps = migrations()
+    optional = {table: step.optional for step in steps if step.optional for table in step.tables}
+    usable = await connection.fetchval("""
+        SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'indexer'""")
+    rows = await connection.fetch("""
+        SELECT relname::text FROM pg_class
+        WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'indexer') AND relkind = 'r'
+            AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+                AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))
+        ORDER BY 1""")
+    lacking = [row[0] for row in rows]
+    known_tables = {table for step in steps for table in (*step.tables, "migration")}
+    if usable is False or any(table in known_tables and table not in optional for table in lacking):
         return [
             Finding(
                 "this role may not use all of the schema indexer",
                 "grant it what `indexer schema create --print-sql` shows",
             )
-        ]
+        ], []
     had = await applied(connection)
     if had is None:
-        return [Finding("the indexer's own schema `indexer` is missing", CREATE)]
-    known = {step.number: step.checksum for step in migrations()}
-    if any(known.get(number) != checksum for number, checksum in had.items()):
-        return [Finding("the schema `indexer` was made by another version", "run that version, or a newer one")]
-    if known.keys() - had.keys():
-        return [Finding("the schema `indexer` is older than this version", CREATE)]
-    return []
+        return [Finding("the indexer's own schema `indexer` is missing", CREATE)], []
+    known = {step.number: step for step in steps}
+    newest = max(known)
+    if any(number <= newest and (number not in known or known[number].checksum != had[number]) for number in had):
+        return [Finding("the schema `indexer` was made by another version", "run that version, or a newer one")], []
+    newer = sorted(number for number in had if number > newest)
+    missing = [step for number, step in known.items() if number not in had]
+    if any(step.optional is None for step in missing):
+        if newer:
+            return [Finding("the schema `indexer` was made by another version", "run that version, or a newer one")], []
+        return [Finding("the schema `indexer` is older than this version", CREATE)], []
+    # steps only add: the version before works on what a newer one has made
+    notes = [
+        Finding(f"the schema `indexer` has a step {number:04} that this version does not know", "upgrade this instance")
+        for number in newer
+    ]
+    notes += [
+        Finding(f"the schema `indexer` lacks the step {step.number:04} {step.name}, for {step.optional}", CREATE)
+        for step in missing
+    ]
+    notes += [
+        Finding(
+            f"this role may not use the table indexer.{table}, for {optional[table]}",
+            "grant it what `indexer schema create --print-sql` shows",
+        )
+        for table in lacking
+        if table in optional
+    ]
+    return [], notes
 
 
 async def _sequence_faults(connection: "Connection", schema: str, existing: Mapping[str, Existing]) -> list[Finding]:

@@ -1,6 +1,7 @@
 """The numbered steps that make the indexer's own schema, and which of them a database has had."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -32,6 +33,17 @@ class Migration:
     number: int
     name: str
     sql: str
+
+    @property
+    def optional(self) -> str | None:
+        """What cannot be done without it, where all else can: in the file's first line."""
+        found = re.match(r"-- optional: (.+)\n", self.sql)
+        return found[1] if found else None
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that it makes."""
+        return tuple(re.findall(r"^CREATE TABLE indexer\.(\w+)", self.sql, re.MULTILINE))
 
     @property
     def checksum(self) -> str:

@@ -1,0 +1,14 @@
+-- optional: indexer pause, resume and rate
+-- What operators ask of running instances, and how these answer with the renewal of their lease. One row per consumer; it
+-- outlives its instance where something is asked of it.
+CREATE TABLE indexer.control (
+    consumer text PRIMARY KEY,
+    wish bigint NOT NULL DEFAULT 0, -- grows with each command
+    asked_at timestamptz, -- when the last one was given
+    paused boolean NOT NULL DEFAULT false,
+    rate integer, -- messages a second; 0: no limit; NULL: what the instance was started with
+    owner uuid, -- the instance that answered last, as in indexer.lease
+    heard bigint, -- the wish that it obeys
+    state text, -- working, pausing or paused
+    rate_now integer -- messages a second; NULL: no limit
+);
