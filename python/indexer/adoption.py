@@ -103,7 +103,7 @@ class _Lane:
         found = await consumers(self._redis, *self._of)
         dead = self.liveness.look(time.monotonic(), (one for one in found if one.name != self._me), overdue)
         self._told &= {one.consumer.name for one in dead}
-        if self._lane.halted or self._lane.waiting:
+        if self._lane.halted or self._lane.waiting or self._lane.is_paused:
             return False
         if await self._is_under_way():
             return True

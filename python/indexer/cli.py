@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from indexer import flags
+from indexer.control import arguments as control
 from indexer.dlq import arguments as dlq
 from indexer.doctor import arguments as doctor
 from indexer.errors import ExitCode, IndexerError
@@ -210,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     flags.add_options(show, OPTIONS)
     show.set_defaults(command=_config_show)
 
-    for package in (doctor, status, dlq, handover):
+    for package in (doctor, status, control, dlq, handover):
         package.add(commands)
     return parser
 

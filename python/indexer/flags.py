@@ -40,7 +40,8 @@ def add_options(parser: argparse.ArgumentParser, rows: Sequence[Option]) -> None
         default = "required" if row.default is None else f"default {row.default}"
         text = f"{row.help} [{', '.join(row.variables)}; {default}]"
         unit = row.unit if "|" in row.unit else row.unit.upper()
-        parser.add_argument(row.flag, dest=row.field, metavar=unit, help=text.replace("%", "%%"))
+        switch: dict[str, Any] = {"nargs": "?", "const": "true"} if row.unit == "true|false" else {}
+        parser.add_argument(row.flag, dest=row.field, metavar=unit, help=text.replace("%", "%%"), **switch)
 
 
 def given(arguments: argparse.Namespace) -> dict[str, str | None]:

@@ -17,7 +17,8 @@ from indexer.records import RECORDS
 from indexer.records.post.threads import parent_arrived, reply_of
 from indexer.world import Group, Stored, World
 
-Fate = Literal["indexed", "not_its_own", "account_status"]
+Fate = Literal["indexed", "stale", "not_its_own", "account_status"]
+"""What is stale counts as indexed: a newer version, or its deletion, is."""
 
 
 @dataclass(slots=True)
@@ -59,10 +60,11 @@ def fold(
                 folded.accounts.append(event)
             else:
                 fate = "account_status"
-        if rules.look_ups and fate == "indexed" and asks_for_handle(event):
+        is_indexed = fate in ("indexed", "stale")
+        if rules.look_ups and is_indexed and asks_for_handle(event):
             folded.look_ups.append(event)
         folded.fates.append(fate)
-        if event.commit is not None and fate == "indexed" and (event.kind == "repo" or not is_backfill):
+        if event.commit is not None and is_indexed and (event.kind == "repo" or not is_backfill):
             rev = event.rev or ""
             known = folded.commits.get(event.did)
             if known is None or rev > known[0]:
@@ -84,7 +86,7 @@ def _apply(
             old_cid = stored.cid
             stored.rev, stored.cid, stored.json, stored.changed = rev, "", "", True
         else:
-            return "indexed"
+            return "stale"
         if record_type.is_hung_on:
             world.lives.setdefault(uri, []).append((position, rev))
             world.drop_from(uri, rev)
@@ -102,12 +104,12 @@ def _apply(
         return "indexed"
 
     if stored.rev > rev:
-        return "indexed"
+        return "stale"
     if stored.cid == cid and (stored.rev == rev or event.kind == "create"):
         _renew(version, rev, stored, record_type, world)
         return "indexed"
     if stored.rev == rev and (stored.cid == "" or stored.cid > cid):
-        return "indexed"
+        return "stale"
     if record_type.belongs is not None and not record_type.belongs(version):
         return "not_its_own"
     old_cid = stored.cid

@@ -7,7 +7,7 @@ way; answers are written a few times a second, in one transaction each, with no 
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -44,7 +44,16 @@ TRIES = 5
 class HandleWorker:
     """One task; it works until it is told to stop, and then gives back what it has taken."""
 
-    def __init__(self, queue: HandleQueue, resolver: Resolver, cache: DidCache, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        queue: HandleQueue,
+        resolver: Resolver,
+        cache: DidCache,
+        metrics: Metrics,
+        is_paused: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """While `is_paused` it takes nothing new."""
+        self._is_paused = is_paused
         self._queue = queue
         self._resolver = resolver
         self._cache = cache
@@ -82,7 +91,7 @@ class HandleWorker:
             if now >= self._sample_at:
                 self._metrics.handle_backlog.set(await self._queue.waiting())
                 self._sample_at = now + SAMPLE_S
-            if now < self._take_at or free < REFILL:
+            if now < self._take_at or free < REFILL or self._is_paused():
                 return
             taken = await self._queue.take(free)
         except Exception as error:

@@ -7,9 +7,11 @@ from redis.asyncio import Redis
 from indexer._native import Event
 from indexer.accounts import AccountRules
 from indexer.database import Pool, Turns
+from indexer.decoding import decode, decode_labels
+from indexer.intake import Intake
 from indexer.lane_metrics import LaneMetrics
 from indexer.metrics import Metrics
-from indexer.pipeline import Lane, decode, decode_labels
+from indexer.pipeline import Lane
 from indexer.settings import Settings
 from indexer.sink.commit import Sink
 from indexer.sink.labels import Label, LabelSink
@@ -18,14 +20,23 @@ from indexer.source import HeldSource, Source
 
 
 def lanes_of(
-    settings: Settings, pool: Pool, turns: Turns, statements: Statements, redis: Redis, metrics: Metrics
+    settings: Settings,
+    pool: Pool,
+    turns: Turns,
+    statements: Statements,
+    redis: Redis,
+    metrics: Metrics,
+    intake: Intake,
 ) -> list[Lane[Any]]:
     """A lane for each stream that the mode reads: those of events in their order, then that of labels."""
     lanes: list[Lane[Any]] = []
     if settings.mode != "label":
-        lanes += [_event_lane(settings, stream, pool, turns, statements, redis, metrics) for stream in settings.streams]
+        lanes += [
+            _event_lane(settings, stream, pool, turns, statements, redis, metrics, intake)
+            for stream in settings.streams
+        ]
     if settings.mode != "stream":
-        lanes.append(_label_lane(settings, pool, turns, statements, redis, metrics))
+        lanes.append(_label_lane(settings, pool, turns, statements, redis, metrics, intake))
     return lanes
 
 
@@ -34,7 +45,14 @@ def _source(settings: Settings) -> type[Source]:
 
 
 def _event_lane(
-    settings: Settings, stream: str, pool: Pool, turns: Turns, statements: Statements, redis: Redis, metrics: Metrics
+    settings: Settings,
+    stream: str,
+    pool: Pool,
+    turns: Turns,
+    statements: Statements,
+    redis: Redis,
+    metrics: Metrics,
+    intake: Intake,
 ) -> Lane[Event]:
     sink = Sink(
         pool,
@@ -47,15 +65,21 @@ def _event_lane(
         AccountRules(settings.did_resolution, settings.account_deletion),
     )
     source = _source(settings)(redis, stream, settings.group, settings.consumer, settings.batch_size)
-    return Lane(source, sink, LaneMetrics(metrics, stream), decode, settings.dead_letter_limit)
+    return Lane(source, sink, LaneMetrics(metrics, stream), decode, settings.dead_letter_limit, intake)
 
 
 def _label_lane(
-    settings: Settings, pool: Pool, turns: Turns, statements: Statements, redis: Redis, metrics: Metrics
+    settings: Settings,
+    pool: Pool,
+    turns: Turns,
+    statements: Statements,
+    redis: Redis,
+    metrics: Metrics,
+    intake: Intake,
 ) -> Lane[list[Label]]:
     stream = settings.label_stream
     # where connections are short it takes turns with the backlog: the live lane goes first
     sink = LabelSink(pool, statements, stream, settings.max_attempts, turns, rank=1)
     fields = (b"event", b"labels")  # streams.md 4
     source = _source(settings)(redis, stream, settings.label_group, settings.consumer, settings.batch_size, fields)
-    return Lane(source, sink, LaneMetrics(metrics, stream), decode_labels, settings.dead_letter_limit)
+    return Lane(source, sink, LaneMetrics(metrics, stream), decode_labels, settings.dead_letter_limit, intake)

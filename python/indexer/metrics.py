@@ -23,6 +23,7 @@ LOOK_UPS = ("found", "without_handle", "not_found", "unusable", "put_off")
 HOSTING = ("hosted", "gone", "unknown")
 DELETIONS = ("asked", "removing")
 CLAIM_REASONS = ("lease", "idle")
+LANE_STATES = ("working", "idle", "waiting", "paused", "halted")
 RETRY_CLASSES = ("outage", "contention", "data")
 WRITTEN_TABLES = tuple(table.name for table in TABLES if table.written)
 
@@ -90,6 +91,9 @@ class Metrics:
         )
         self.last_progress = self._gauge(
             "last_progress_timestamp_seconds", "When the lane last acknowledged something; 0: not yet.", stream=names
+        )
+        self.lane_state = self._gauge(
+            "lane_state", "1 for the state that the lane is in, else 0.", stream=names, state=LANE_STATES
         )
         self.db_connections = self._gauge("db_connections", "Open connections to PostgreSQL.")
         build = {

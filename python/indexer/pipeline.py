@@ -1,4 +1,4 @@
-"""The straight line of a message: source → _native → fold → records → sink, and back to the source to settle.
+"""The straight line of a message: source → decoding → fold → records → sink, and back to the source to settle.
 
 Read this first. A lane is the reader of one stream; a batch is consecutive messages of one lane and one transaction.
 """
@@ -7,21 +7,19 @@ import asyncio
 import random
 import re
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from indexer import _native
-from indexer._native import Event, Ignored, Reject
-from indexer.lane_metrics import LaneMetrics, Tally
+from indexer.decoding import Decode, Decoded
+from indexer.intake import IDLE_S, Intake
+from indexer.lane_metrics import LaneMetrics
+from indexer.listener import Listener
 from indexer.refusals import Refusals
 from indexer.sink.dead_letter import DeadLetter
-from indexer.sink.halving import Content, Entry, HaltedError, HalvingSink, Outcome
-from indexer.sink.labels import Label
+from indexer.sink.halving import Content, HaltedError, HalvingSink, Outcome
 from indexer.source import BLOCK_MS, Message, Source
 from indexer.supervision import relying, waiting, with_pulse
 from indexer.trial import DELIVERIES, find_deadly
@@ -46,59 +44,7 @@ LOOK_AGAIN_S = 30.0
 DRAIN_BLOCK_MS = 100
 """With `--drain`, a stream that is silent for so long has ended. After a look back: more may be claimed soon."""
 
-
-@dataclass(slots=True)
-class Decoded(Generic[Content]):
-    """A batch after decoding: each message is an entry, a dead letter or ignored."""
-
-    entries: list[Entry[Content]]
-    letters: list[DeadLetter]
-    ids: list[bytes]
-    tally: Tally
-    seconds: float
-
-    def add(self, letters: Sequence[DeadLetter]) -> None:
-        """More dead letters, of messages that were not decoded."""
-        self.letters += letters
-        self.ids += [letter.message_id.encode() for letter in letters]
-        self.tally.dead.extend(letter.reason for letter in letters)
-
-
-Decode = Callable[[Sequence[Message], str, int], Decoded[Content]]
-"""Decodes messages of a stream; "now" is in milliseconds since the epoch."""
-
-
-def decode(messages: Sequence[Message], stream: str, clock_ms: int) -> Decoded[Event]:
-    """Decode a batch of events in one crossing; a message without a body is ignored, with one that says nothing."""
-    clocks_ms = [max(clock_ms, message.ms) for message in messages if message.payload is not None]
-    return _sorted(messages, stream, lambda payloads: _native.decode_events(payloads, clocks_ms))
-
-
-def decode_labels(messages: Sequence[Message], stream: str, _clock_ms: int) -> Decoded[list[Label]]:
-    """As `decode`, for labels, which no clock judges."""
-    return _sorted(messages, stream, _native.decode_labels)
-
-
-def _sorted(
-    messages: Sequence[Message], stream: str, parse: Callable[[list[bytes]], list[Content | Reject | Ignored]]
-) -> Decoded[Content]:
-    started = time.perf_counter()
-    whole = [(message.id.decode(), message.payload) for message in messages if message.payload is not None]
-    ignored = Counter("vanished" if message.vanished else "empty" for message in messages if message.payload is None)
-    entries: list[Entry[Content]] = []
-    letters: list[DeadLetter] = []
-    cleaned = 0
-    for (id_, payload), result in zip(whole, parse([payload for _, payload in whole]), strict=True):
-        if isinstance(result, Reject):
-            letters.append(DeadLetter(stream, id_, result.cause, "reject", None, result.detail, 1, payload))
-        elif isinstance(result, Ignored):
-            ignored[result.reason] += 1
-        else:
-            entries.append(Entry(id_, payload, result))
-            cleaned += isinstance(result, Event) and result.cleaned
-    tally = Tally([letter.reason for letter in letters], ignored, cleaned)
-    ids = [message.id for message in messages]
-    return Decoded(entries, letters, ids, tally, time.perf_counter() - started)
+LaneState = Literal["working", "idle", "waiting", "paused", "halted"]
 
 
 class Lane(Generic[Content]):
@@ -111,12 +57,17 @@ class Lane(Generic[Content]):
         metrics: LaneMetrics,
         decode: Decode[Content],
         dead_letter_limit: float | None = None,
+        intake: Intake | None = None,
     ) -> None:
+        """`intake` is what all lanes share; without it this one reads what it likes."""
         self.source = source
         self.sink = sink
         self.metrics = metrics
         self._decode = decode
         self._refusals = Refusals(source.stream, dead_letter_limit)
+        self._intake = intake or Intake()
+        self._share = self._intake.share()
+        self._listeners: list[Listener] = []
         self.halted: str | None = None
         """Why the lane stands still."""
         self.waiting = False
@@ -131,8 +82,43 @@ class Lane(Generic[Content]):
         self._room = asyncio.Semaphore(READ_AHEAD)
         self._in_hand: set[bytes] = set()
         """Ids that were read and are not settled yet."""
+        self._in_work = 0
         self._settling: asyncio.Task[None] | None = None
         """The end of the batch before."""
+
+    def listen(self, listener: Listener) -> None:
+        """Tell it what becomes of the batches."""
+        self._listeners.append(listener)
+
+    @property
+    def in_hand(self) -> int:
+        """Messages that were read and are not settled yet."""
+        return len(self._in_hand)
+
+    @property
+    def in_work(self) -> int:
+        """Of these, those whose batch is being written or settled."""
+        return self._in_work
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it holds nothing and may not read: it is paused, or others had what there is to read."""
+        return self._share.is_waiting and not self._in_hand
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it shall read nothing."""
+        return self._intake.is_paused
+
+    @property
+    def state(self) -> LaneState:
+        if self.halted:
+            return "halted"
+        if self._intake.is_paused and self.is_resting:
+            return "paused"
+        if self.waiting or self.sink.waits_for:
+            return "waiting"
+        return "working" if self._in_hand else "idle"
 
     async def run(self, stop: asyncio.Event, *, drain: bool) -> None:
         """Process batches until `stop` is set; with `drain` until there is nothing more. Returns when halted, too."""
@@ -162,6 +148,7 @@ class Lane(Generic[Content]):
             log.error("lane_halted", stream=self.source.stream, error=fault.__cause__ or fault)
         finally:
             self._ended = True  # beside the cancellation, which the client may lose while it retries
+            self._share.took(0)
             tasks = [task for task in (reader, self._settling) if task is not None]
             for task in tasks:
                 task.cancel()
@@ -175,14 +162,15 @@ class Lane(Generic[Content]):
             return  # nothing to drain, and a full Redis would refuse to make the group
         await self._patiently(self.source.ensure_group)
         async for messages in self._messages(stop, drain=drain):
+            read_at = time.monotonic()
             with relying():
                 await self._room.acquire()
-            self._in_hand.update(message.id for message in messages)
             harmless, deadly = await self._tried(messages)
             with waiting():
                 clock_ms = time.time_ns() // 1_000_000
                 decoded = await asyncio.to_thread(self._decode, harmless, self.source.stream, clock_ms)
             decoded.add(deadly)
+            decoded.read_at = read_at
             batches.put_nowait(decoded)
 
     async def _tried(self, messages: Sequence[Message]) -> tuple[Sequence[Message], list[DeadLetter]]:
@@ -224,32 +212,60 @@ class Lane(Generic[Content]):
                     self.look_back = False  # before it is done: a claim in the meantime sets it again
                     block_ms = DRAIN_BLOCK_MS  # which is likely
                     known = self._in_hand.copy()  # some may be settled before the answer is here
-                    async for page in self.source.own_pending():
+                    async for page in self.source.own_pending(lambda most: self._ask(most, stop)):
                         if fresh := [message for message in page if message.id not in known]:
-                            yield fresh
+                            yield self._taken(fresh)
                         if stop.is_set():
                             return
                     looked_at = time.monotonic()
-                messages = await self.source.new(block_ms)
+                count = await self._ask(self.source.wanted, stop)
+                if not count:
+                    return
+                if self._intake.is_limited:
+                    messages = await self.source.new(None, count)
+                else:
+                    messages = await self.source.new(block_ms)
             except REDIS_AWAY as error:
+                self._share.failed()
                 self.look_back = True
                 await self._recover(error)
                 continue
             self.waiting = False
             if messages:
                 self.metrics.stage("read", time.perf_counter() - started)
-                yield messages
-            elif not self._in_hand:
+                yield self._taken(messages)
+                continue
+            self._share.took(0)
+            if not self._in_hand:
                 self.progress = time.monotonic()
                 if drain and not await self._patiently(self.source.pending):
                     return
                 self.look_back |= drain
+            if self._intake.is_limited:
+                await asyncio.sleep(IDLE_S)
+
+    async def _ask(self, most: int, stop: asyncio.Event) -> int:
+        """How many messages may be read; while it holds nothing it is not to blame for the wait."""
+        count = await self._share.ask(most, stop)
+        if not self._in_hand:
+            self.progress = time.monotonic()
+        return count
+
+    def _taken(self, messages: list[Message]) -> list[Message]:
+        """Note that they are in hand, at once: what is neither read nor in hand is nobody's."""
+        self._in_hand.update(message.id for message in messages)
+        self._share.took(len(messages))
+        return messages
 
     async def _batch(self, batch: Decoded[Content]) -> None:
         """Commit, derive again, acknowledge: never the other way round. The next batch waits for the commit only."""
+        self._in_work += len(batch.ids)
         outcome = await self.sink.write(batch.entries, batch.letters)
         await self._batch_before()
-        self._refusals.count(len(batch.ids), batch.tally.dead + [letter.reason for letter in outcome.dead])
+        for listener in self._listeners:
+            listener.written(len(batch.ids), [letter.cause for letter in (*batch.letters, *outcome.dead)])
+        if not self._intake.is_closed:  # else it ends anyway, in order
+            self._refusals.count(len(batch.ids), batch.tally.dead + [letter.reason for letter in outcome.dead])
         self._settling = self._beside("settle", self._settle(batch, outcome))
 
     async def _batch_before(self) -> None:
@@ -266,9 +282,12 @@ class Lane(Generic[Content]):
         outcome.seconds["ack"] = time.perf_counter() - started
         outcome.seconds["decode"] = batch.seconds
         self._in_hand.difference_update(batch.ids)
+        self._in_work -= len(batch.ids)
         self.done += len(batch.ids)
         self.progress = time.monotonic()
         self.metrics.batch(batch.tally, outcome)
+        for listener in self._listeners:
+            listener.settled(batch, outcome, self.progress - batch.read_at)
         if elsewhere := len(batch.ids) - acknowledged:
             log.debug("acknowledged_elsewhere", stream=self.source.stream, messages=elsewhere)
             self.metrics.acknowledged_elsewhere(elsewhere)

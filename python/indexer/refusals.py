@@ -5,19 +5,15 @@ own code fails on, whoever has an account can write: it is told, and halts only 
 """
 
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 import structlog
 
 from indexer.sink.halving import HaltedError
+from indexer.window import Window
 
 log = structlog.get_logger()
 
-LAST_MESSAGES = 10_000
-"""What the shares are taken of, in whole batches."""
-FEWEST_MESSAGES = 1_000
-"""Fewer are not judged: after a start a handful of dead letters would be a great share."""
 REFUSED = "db"
 """The reason of what PostgreSQL refused."""
 HALF = 50.0
@@ -36,41 +32,31 @@ class Refusals:
         self._stream = stream
         self._limit = limit
         self._clock = clock
-        self._batches: deque[tuple[int, Counter[str]]] = deque()
-        self._messages = 0
-        self._dead: Counter[str] = Counter()
+        self._window = Window()
         self._silent_until = float("-inf")
 
     def count(self, messages: int, dead: Iterable[str]) -> None:
         """Add a batch: its messages, and the reasons of those that are dead. `HaltedError` where it is too much."""
-        self._batches.append((messages, Counter(dead)))
-        self._messages += messages
-        self._dead.update(self._batches[-1][1])
-        while self._messages - self._batches[0][0] >= LAST_MESSAGES:
-            gone, reasons = self._batches.popleft()
-            self._messages -= gone
-            self._dead.subtract(reasons)
-        if self._messages < FEWEST_MESSAGES:
+        self._window.add(messages, dead)
+        if not self._window.is_large_enough():
             return
         if self._limit is not None:
-            self._judge(self._dead[REFUSED], self._limit, "were refused by PostgreSQL")
-            self._judge(self._dead.total(), HALF, "became dead letters")
+            self._judge(self._window.counted[REFUSED], self._limit, "were refused by PostgreSQL")
+            self._judge(self._window.counted.total(), HALF, "became dead letters")
         self._tell()
 
-    def _percent(self, number: int) -> float:
-        return number * 100 / self._messages
-
     def _judge(self, number: int, limit: float, what: str) -> None:
-        if self._percent(number) > limit:
+        if self._window.percent(number) > limit:
             raise HaltedError(
-                f"{number} of the last {self._messages} messages {what}, more than {limit:g} %: `indexer dlq ls` shows "
-                "why; INDEXER_DEAD_LETTER_LIMIT=off goes on all the same"
+                f"{number} of the last {self._window.messages} messages {what}, more than {limit:g} %: `indexer dlq "
+                "ls` shows why; INDEXER_DEAD_LETTER_LIMIT=off goes on all the same"
             )
 
     def _tell(self) -> None:
-        dead = self._dead.total()
-        if self._percent(dead) <= (self._limit or ALERT_PERCENT) or self._clock() < self._silent_until:
+        window = self._window
+        dead = window.counted.total()
+        if window.percent(dead) <= (self._limit or ALERT_PERCENT) or self._clock() < self._silent_until:
             return
         self._silent_until = self._clock() + ALERT_S
-        reasons = {reason: number for reason, number in self._dead.most_common() if number}
-        log.warning("many_dead_letters", stream=self._stream, dead=dead, of_messages=self._messages, reasons=reasons)
+        reasons = dict(window.counted.most_common())
+        log.warning("many_dead_letters", stream=self._stream, dead=dead, of_messages=window.messages, reasons=reasons)

@@ -4,96 +4,136 @@ import asyncio
 import contextlib
 import gc
 import os
-import signal
-import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import asyncpg
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from indexer import _native, values
+from indexer import _native, signals
 from indexer.adoption import Adopter, report_held_by_others
-from indexer.database import Pool, Turns, open_pool
-from indexer.errors import ExitCode, IndexerError, UnavailableError
+from indexer.budget import Budget
+from indexer.canary import Canary
+from indexer.control.obedience import Obedience
+from indexer.database import Pool, Turns
+from indexer.errors import ExitCode, IndexerError
 from indexer.handle_worker import HandleWorker
+from indexer.health import health, show_states
 from indexer.http import Health, serving
-from indexer.identity import DidCache, Resolver
+from indexer.identity import DidCache
+from indexer.intake import Intake
 from indexer.lanes import lanes_of
 from indexer.lease import Lease
 from indexer.metrics import Metrics
+from indexer.opening import opened, resolver_of
 from indexer.pipeline import Lane
-from indexer.redis_connection import open_redis
 from indexer.removal.jobs import Jobs
 from indexer.removal.worker import RemovalWorker
-from indexer.schema.check import check_url
+from indexer.samples import keep_fresh
 from indexer.settings import Settings
 from indexer.sink.handles import HandleQueue
 from indexer.sink.recount import Recounter
-from indexer.sink.statements import Statements
-from indexer.streams import sample
 from indexer.supervision import Supervisor, end_soon
 from indexer.systemd import Systemd
+from indexer.typescript_metrics import TypeScriptMetrics
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-SAMPLE_S = 5
 CANCEL_AGAIN_S = 0.5
-STALLED_S = 120
-"""A lane that neither wrote anything nor had nothing to do for so long, while servers answer, is not alive."""
 
 
 async def run(settings: Settings) -> int:
-    """Run until a signal, or with `drain` until nothing is left; returns the exit code.
+    """Run until a signal, or with `drain` or `canary` until that is done; returns the exit code.
 
-    UnavailableError, ConfigError or SchemaError where it cannot start.
+    UnavailableError, ConfigError or SchemaError where it cannot start; BudgetError where `stop_if` ended it.
     """
     stop, hurry, systemd = asyncio.Event(), asyncio.Event(), Systemd(os.environ)
     _spare_the_collector()
-    with _signals(stop, hurry, systemd):
+    with signals.heard(stop, hurry, systemd):
         async with contextlib.AsyncExitStack() as stack:
-            opened = await _unless(stop, _opened(settings, stack))
-            if opened is None:
+            servers = await _unless(stop, opened(settings, stack))
+            if servers is None:
                 return ExitCode.DONE
-            pool, redis, statements = opened
-            lease = Lease(pool, settings.consumer)
+            pool, redis, statements = servers
+            metrics, turns = Metrics(settings.streams_read), Turns(settings.pool_max_size)
+            intake = Intake(settings.rate, settings.canary)
+            lanes = lanes_of(settings, pool, turns, statements, redis, metrics, intake)
+            # who takes a dead consumer's entries over is asked to do so now, whatever was asked of the dead
+            obedience = None if settings.takeover else Obedience(settings.consumer, intake, settings.rate, lanes)
+            lease = Lease(pool, settings.consumer, obedience)
             if await _unless(stop, lease.take()) is None:
                 return ExitCode.DONE
-            metrics = Metrics(settings.streams_read)
-            turns = Turns(settings.pool_max_size)
-            lanes = lanes_of(settings, pool, turns, statements, redis, metrics)
             stack.push_async_callback(_quietly, lambda: _give_back(lease, lanes))
+            if obedience is not None:
+                await lease.renew()  # which tells whether it starts paused
+                if settings.drain or settings.canary:
+                    obedience.refuse_pause()
+            canary = Canary() if settings.canary else None
+            budget = Budget(settings.stop_if, intake.close) if settings.stop_if else None
+            _watch_lanes(settings, lanes, metrics, canary, budget)
+
+            def say() -> Health:
+                return health(lanes, obedience.how_to_go_on if obedience else None)
+
             port = await stack.enter_async_context(
-                serving(settings.metrics_host, settings.metrics_port, metrics.registry, lambda: _health(lanes))
+                serving(settings.metrics_host, settings.metrics_port, metrics.registry, say)
             )
             log.info("started", version=_native.VERSION, metrics_port_bound=port, **settings.described())
             systemd.ready()
             queue, deletions = HandleQueue(pool, turns, statements), Jobs(pool, turns, statements)
-            cache = DidCache(redis)
             handles: HandleWorker | None = None
             removal: RemovalWorker | None = None
+
+            def is_paused() -> bool:
+                return intake.is_paused
+
             if settings.did_resolution and not settings.takeover:
-                resolver = await stack.enter_async_context(_resolver(settings, cache))
-                handles = HandleWorker(queue, resolver, cache, metrics)
+                cache = DidCache(redis)
+                resolver = await stack.enter_async_context(resolver_of(settings, cache))
+                handles = HandleWorker(queue, resolver, cache, metrics, is_paused)
                 if settings.account_deletion == "purge":
-                    removal = RemovalWorker(deletions, resolver, settings.aggregates, metrics)
+                    removal = RemovalWorker(deletions, resolver, settings.aggregates, metrics, is_paused)
             adopter = None
-            if settings.claim_idle_ms and not settings.drain:
+            if settings.claim_idle_ms and not (settings.drain or settings.canary):
                 adopter = Adopter(pool, redis, lanes, settings.claim_idle_ms)
-            recounter = Recounter(pool, statements)
-            beside = Beside(lease, adopter, recounter, handles, deletions, removal, redis, pool, metrics, systemd)
+            recounter = Recounter(pool, statements, is_paused)
+            beside = Beside(
+                lease, intake, adopter, recounter, handles, deletions, removal, redis, pool, metrics, systemd, say
+            )
             code = await _until_done(settings, lanes, beside, stop, hurry)
+            if canary is not None:
+                canary.tell()
+            if budget is not None:
+                if code == ExitCode.DONE and (settings.drain or settings.canary) and not stop.is_set():
+                    budget.judge_all()
+                code = ExitCode.FINDINGS if budget.passed and code == ExitCode.DONE else code
             backlog = {"handle_backlog": await _counted(queue)} if handles is not None else {}
             await _quietly(lambda: _report_deletions(deletions))
             if settings.drain and not settings.takeover:
                 await _quietly(lambda: report_held_by_others(redis, lanes))
             log.info("stopped", exit_code=int(code), messages=sum(lane.done for lane in lanes), **backlog)
+    if budget is not None and budget.passed and code == ExitCode.FINDINGS:
+        raise budget.passed
     return code
+
+
+def _watch_lanes(
+    settings: Settings, lanes: list[Lane[Any]], metrics: Metrics, canary: Canary | None, budget: Budget | None
+) -> None:
+    """Let everybody know what becomes of batches who was asked for."""
+    show_states(lanes, metrics)
+    series = TypeScriptMetrics(metrics.registry) if settings.typescript_metrics else None
+    for lane in lanes:
+        for listener in (canary, budget):
+            if listener is not None:
+                lane.listen(listener)
+        if series is not None:
+            is_of_labels = settings.mode != "stream" and lane.source.stream == settings.label_stream
+            series.watch(lane, labels=is_of_labels)
 
 
 def _spare_the_collector() -> None:
@@ -111,6 +151,7 @@ class Beside:
     """What works beside the lanes."""
 
     lease: Lease
+    intake: Intake
     adopter: Adopter | None
     """None: what others hold is left to them."""
     recounter: Recounter
@@ -123,6 +164,7 @@ class Beside:
     pool: Pool
     metrics: Metrics
     systemd: Systemd
+    say: Callable[[], Health]
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
@@ -133,44 +175,6 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
         return working.result() if working.done() else None
     finally:
         await _ended({working, stopping})
-
-
-async def _opened(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Pool, Redis, Statements]:
-    """Connections to both servers, and a look at the schema."""
-    while True:
-        try:
-            findings = await check_url(settings.postgres_url, settings.postgres_schema)
-            findings.raise_if_missing()
-            redis = await open_redis(settings.redis_url)
-            pool = await open_pool(
-                settings.postgres_url,
-                settings.consumer,
-                settings.pool_min_idle,
-                settings.pool_max_size,
-                settings.statement_cache,
-            )
-        except UnavailableError as error:
-            if not settings.wait:
-                raise
-            log.warning("waiting_for_server", what=error.what, cause=error.cause)
-            await asyncio.sleep(1)
-            continue
-        for note in findings.notes:
-            log.warning("schema_note", note=str(note))
-        stack.push_async_callback(_closed, pool)
-        stack.push_async_callback(redis.aclose)
-        return pool, redis, Statements(settings.postgres_schema, findings.absent)
-
-
-def _resolver(settings: Settings, cache: DidCache) -> Resolver:
-    """Who is asked for handles and hosts, by all workers together: its limits hold for the process."""
-    if settings.allow_private_addresses:
-        log.warning(
-            "private_addresses_allowed",
-            detail="INDEXER_ALLOW_PRIVATE_ADDRESSES=true: whoever has an account can make this process send requests "
-            "into its own network; for development only, unset it in production",
-        )
-    return Resolver(plc_url=settings.plc_url, allow_private_addresses=settings.allow_private_addresses, cache=cache)
 
 
 async def _counted(queue: HandleQueue) -> int | None:
@@ -194,9 +198,9 @@ async def _until_done(
         start = supervisor.start
         running = {start(lane.run(stop, drain=settings.drain), f"lane {lane.source.stream}"): lane for lane in lanes}
         start(beside.lease.keep(), "lease")
-        start(_samples(lanes, beside), "samples")
+        start(keep_fresh(lanes, beside.redis, beside.pool, beside.deletions, beside.metrics), "samples")
         if beside.systemd.listens:
-            start(beside.systemd.keep_told(lambda: _health(lanes)), "systemd")
+            start(beside.systemd.keep_told(beside.say), "systemd")
         if beside.adopter is not None:
             start(beside.adopter.run(stop), "adoption")
         if beside.removal is not None:
@@ -209,10 +213,10 @@ async def _until_done(
             finishing.add(start(recount, "recount"))
         if beside.handles is not None:
             finishing.add(start(beside.handles.run(lanes_ended), "handles"))
-        hurried = asyncio.create_task(_too_late(stop, hurry, settings.grace_s), name="grace")
+        hurried = asyncio.create_task(signals.too_late(stop, hurry, settings.grace_s), name="grace")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
-            code = await _watch(settings, supervisor, running, hurried, stopping)
+            code = await _watch(settings, beside.intake, supervisor, running, hurried, stopping)
             lanes_ended.set()
             while code == ExitCode.DONE and finishing:
                 done = await supervisor.first({*finishing, hurried})
@@ -246,6 +250,7 @@ async def _recount(recounter: Recounter, lanes_ended: asyncio.Event, *, drain: b
 
 async def _watch(
     settings: Settings,
+    intake: Intake,
     supervisor: Supervisor,
     running: "dict[asyncio.Task[None], Lane[Any]]",
     hurried: "asyncio.Task[None]",
@@ -260,74 +265,17 @@ async def _watch(
             return ExitCode.STOPPED_EARLY
         for task in done:
             lane = left.pop(task)
-            if not (lane.halted or settings.drain or stopping.done()):
+            if lane.halted and settings.canary:
+                intake.close()  # it would wait for messages that the others may never get
+            if not (lane.halted or settings.drain or stopping.done() or intake.is_closed or intake.is_spent):
                 raise IndexerError(
                     f"the {task.get_name()} has ended", "nobody asked it to", "start the process again, and report it"
                 )
     if any(lane.halted for lane in running.values()):
-        if settings.drain:
+        if settings.drain or intake.is_closed or intake.is_spent:
             return ExitCode.FINDINGS
         await supervisor.first({stopping})
     return ExitCode.DONE
-
-
-@contextlib.contextmanager
-def _signals(stop: asyncio.Event, hurry: asyncio.Event, systemd: Systemd) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-
-    def ask() -> None:
-        if stop.is_set():
-            hurry.set()
-        log.info("stopping")
-        systemd.stopping()
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
-async def _too_late(stop: asyncio.Event, hurry: asyncio.Event, grace_s: float) -> None:
-    """Returns when there is no more time: at the second signal, or when the grace time after the first is over."""
-    await stop.wait()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(hurry.wait(), grace_s)
-
-
-async def _samples(lanes: list[Lane[Any]], beside: Beside) -> None:
-    """Keep the gauges fresh."""
-    redis, pool, metrics = beside.redis, beside.pool, beside.metrics
-    while True:
-        metrics.db_connections.set(pool.get_size())
-        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-            for step, number in (await beside.deletions.waiting()).items():
-                metrics.account_deletions.labels(step).set(number)
-        for lane in lanes:
-            with contextlib.suppress(RedisError, OSError):
-                state = await sample(redis, lane.source.stream, lane.source.group)
-                metrics.stream_length.labels(lane.source.stream).set(state.length)
-                metrics.stream_pending.labels(lane.source.stream).set(state.pending)
-                metrics.stream_oldest_pending_seconds.labels(lane.source.stream).set(state.oldest_pending_s)
-        await asyncio.sleep(SAMPLE_S)
-
-
-def _health(lanes: list[Lane[Any]]) -> Health:
-    """A lane is alive while it goes on, and while no restart would help it: it waits for a server, or is halted."""
-    halted, waits, stalled = [], [], []
-    for lane in lanes:
-        name, waits_for = f"lane {lane.source.stream}", "Redis" if lane.waiting else lane.sink.waits_for
-        if lane.halted:
-            halted.append(f"{name} halted: {values.mask(lane.halted)}")
-        elif waits_for:
-            waits.append(f"{name} waits for {waits_for}")
-        elif time.monotonic() - max(lane.progress, lane.sink.progress) > STALLED_S:
-            stalled.append(f"{name} made no progress for {STALLED_S} s")
-    reasons = (*halted, *waits, *stalled)
-    return Health(live=not stalled, ready=not reasons, reasons=reasons)
 
 
 async def _give_back(lease: Lease, lanes: list[Lane[Any]]) -> None:
@@ -336,13 +284,6 @@ async def _give_back(lease: Lease, lanes: list[Lane[Any]]) -> None:
     with contextlib.suppress(RedisError, OSError):
         clean = not any([await lane.source.pending() for lane in lanes])
     await (lease.release() if clean else lease.let_run_out())
-
-
-async def _closed(pool: Pool) -> None:
-    try:
-        await asyncio.wait_for(pool.close(), 5)
-    except (TimeoutError, asyncpg.PostgresError, OSError):
-        pool.terminate()
 
 
 async def _quietly(work: Callable[[], Awaitable[None]]) -> None:

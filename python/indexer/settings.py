@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from indexer import values
+from indexer.criteria import Criteria, criteria
 from indexer.errors import ConfigError
 
 
@@ -77,6 +78,13 @@ OPTIONS: tuple[Option, ...] = (
            "tries of a message that PostgreSQL refuses as data, before it is a dead letter"),
     Option("dead_letter_limit", ("INDEXER_DEAD_LETTER_LIMIT",), "--dead-letter-limit", "5", "percent", values.percent,
            "a lane halts when PostgreSQL refused more of its last 10000 messages, or over half are dead; off: never"),
+    Option("rate", ("INDEXER_RATE",), "--rate", "off", "messages/s", values.rate,
+           "most messages a second that are read, all lanes together; off: no limit"),
+    Option("canary", ("INDEXER_CANARY",), "--canary", "off", "messages", values.number_or_off(1, 10**9),
+           "take so many messages at most, all lanes together, then stop with a summary; off: go on"),
+    Option("stop_if", ("INDEXER_STOP_IF",), "--stop-if", "off", "criteria", criteria,
+           "error budget such as dead>0.1%|db>5|p99>2s|late>10m: what was read is finished, then exit code 1; judged "
+           "over the last 10000 messages of all lanes, shares and times from 1000 on"),
     Option("claim_idle_ms", ("INDEXER_CLAIM_IDLE_MS",), "--claim-idle-ms", "600000", "milliseconds",
            values.whole_number(0, 10**9), "idle time after which another consumer's entry is taken over; 0: never"),
     Option("grace_s", ("INDEXER_GRACE_SECONDS",), "--grace-seconds", "25", "seconds", values.whole_number(0, 86_400),
@@ -85,6 +93,8 @@ OPTIONS: tuple[Option, ...] = (
            "port of /metrics, /livez and /readyz; 0: any free one, logged"),
     Option("metrics_host", ("METRICS_HOST",), "--metrics-host", "127.0.0.1", "address", values.name,
            "address that the metrics port listens on"),
+    Option("typescript_metrics", ("INDEXER_TYPESCRIPT_METRICS",), "--typescript-metrics", "false", "true|false",
+           values.boolean, "also give the series of the TypeScript indexer, under its names"),
     Option("log_level", ("LOG_LEVEL", "RUST_LOG"), "--log-level", "info", "level", values.log_level,
            "least level that is logged"),
 )  # fmt: skip
@@ -133,10 +143,16 @@ class Settings:
     max_attempts: int
     dead_letter_limit: float | None
     """Percent; None: no limit."""
+    rate: int | None
+    """None: no limit."""
+    canary: int | None
+    """None: it does not stop."""
+    stop_if: Criteria | None
     claim_idle_ms: int
     grace_s: int
     metrics_port: int
     metrics_host: str
+    typescript_metrics: bool
     log_level: str
     drain: bool = False
     takeover: bool = False
@@ -163,7 +179,10 @@ class Settings:
     def described(self) -> dict[str, object]:
         """The fields for a log line, passwords masked."""
         shown = {option.field: getattr(self, option.field) for option in OPTIONS}
-        return {name: values.mask(value) if isinstance(value, str) else value for name, value in shown.items()}
+        return {
+            name: values.mask(str(value)) if isinstance(value, str | Criteria) else value
+            for name, value in shown.items()
+        }
 
 
 def resolve(

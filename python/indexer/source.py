@@ -1,7 +1,7 @@
 """Step 1 and the last: messages of one stream through a consumer group, and their acknowledgement (streams.md 1, 2)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import structlog
@@ -83,8 +83,16 @@ class Source:
         groups = await self._redis.xinfo_groups(self.stream) if await self.exists() else []
         return any(group["name"] == self.group.encode() for group in groups)
 
-    async def own_pending(self) -> AsyncIterator[list[Message]]:
-        """What was delivered to this consumer before it started, in pages, up to the newest entry pending then."""
+    @property
+    def wanted(self) -> int:
+        """How many messages the next read asks for."""
+        return self._count
+
+    async def own_pending(self, allowed: Callable[[int], Awaitable[int]] | None = None) -> AsyncIterator[list[Message]]:
+        """What was delivered to this consumer before it started, in pages, up to the newest entry pending then.
+
+        `allowed` is asked before each page how many of so many entries it may have; 0 ends it.
+        """
         newest = await self._redis.xpending_range(
             self.stream, self.group, min="-", max="+", count=1, consumername=self.consumer
         )
@@ -93,7 +101,10 @@ class Source:
         cursor: bytes = b"0"
         end = await self._newest_pending()
         while True:
-            page = await self._read(cursor, block_ms=None)
+            count = self._count if allowed is None else await allowed(self._count)
+            if not count:
+                return
+            page = await self._read(cursor, block_ms=None, count=count)
             page = [message for message in page if _position(message.id) <= _position(end)]
             if not page:
                 return
@@ -126,13 +137,16 @@ class Source:
             newest = cast(bytes, page[-1]["message_id"])
             low = f"({newest.decode()}"
 
-    async def new(self, block_ms: int = BLOCK_MS) -> list[Message]:
-        """Entries that nobody was given yet; an empty list when none came in time."""
-        return await self._read(b">", block_ms=block_ms)
+    async def new(self, block_ms: int | None = BLOCK_MS, count: int | None = None) -> list[Message]:
+        """Entries that nobody was given yet, at most `count`; an empty list when none came in time.
 
-    async def _read(self, cursor: bytes, block_ms: int | None) -> list[Message]:
+        `block_ms` None: those that are there.
+        """
+        return await self._read(b">", block_ms=block_ms, count=count or self._count)
+
+    async def _read(self, cursor: bytes, block_ms: int | None, count: int) -> list[Message]:
         reply: Any = await self._redis.xreadgroup(
-            self.group, self.consumer, {self.stream: cursor}, count=self._count, block=block_ms
+            self.group, self.consumer, {self.stream: cursor}, count=count, block=block_ms
         )
         entries = [entry for _, part in reply for entry in part]
         self._adapt(len(entries), sum(len(value) for _, fields in entries for value in (fields or {}).values()))
@@ -176,8 +190,8 @@ class Source:
 class HeldSource(Source):
     """What a consumer holds, and nothing new."""
 
-    async def new(self, block_ms: int = BLOCK_MS) -> list[Message]:
-        await asyncio.sleep(block_ms / 1000)
+    async def new(self, block_ms: int | None = BLOCK_MS, count: int | None = None) -> list[Message]:
+        await asyncio.sleep((block_ms or 0) / 1000)
         return []
 
 

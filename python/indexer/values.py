@@ -107,6 +107,25 @@ def percent(text: str) -> float | None:
     raise ValueError("must be a percentage above 0 and up to 100, or off")
 
 
+def number_or_off(least: int, most: int) -> Callable[[str], int | None]:
+    """A parser for decimal whole numbers from `least` to `most`; None for `off`."""
+    number = whole_number(least, most)
+
+    def parse(text: str) -> int | None:
+        if text.lower() == "off":
+            return None
+        try:
+            return number(text)
+        except ValueError:
+            raise ValueError(f"must be a whole number from {least} to {most}, or off") from None
+
+    return parse
+
+
+rate = number_or_off(1, 1_000_000)
+"""Messages a second; None for `off`."""
+
+
 def cache_size(text: str) -> int | None:
     """How many prepared statements a connection keeps; None for `auto`."""
     if text.lower() == "auto":

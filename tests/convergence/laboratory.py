@@ -12,7 +12,7 @@ from typing import cast
 import asyncpg
 
 from indexer.database import Connection, Pool, open_pool
-from indexer.pipeline import decode
+from indexer.decoding import decode
 from indexer.sink.commit import Sink
 from indexer.sink.faults import FaultClass
 from indexer.sink.halving import Outcome

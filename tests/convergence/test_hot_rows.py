@@ -12,7 +12,7 @@ import pytest
 
 from indexer import embedded
 from indexer._native import Event, decode_events
-from indexer.pipeline import decode
+from indexer.decoding import decode
 from indexer.schema import create
 from indexer.sink.commit import Sink
 from indexer.sink.halving import Outcome

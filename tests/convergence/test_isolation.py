@@ -10,7 +10,7 @@ import pytest
 
 from indexer._native import Event
 from indexer.database import open_pool
-from indexer.pipeline import decode
+from indexer.decoding import decode
 from indexer.sink.commit import Sink
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Entry, Outcome

@@ -10,7 +10,7 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from indexer import service, supervision
+from indexer import health, service, supervision
 from indexer.errors import ExitCode, IndexerError
 from indexer.pipeline import Lane
 from indexer.supervision import Supervisor, beat, relying, waiting, with_pulse
@@ -23,7 +23,7 @@ TASKS = {
     "reader": "indexer.pipeline:Lane._read",
     "lease": "indexer.lease:Lease.keep",
     "adoption": "indexer.adoption:Adopter.run",
-    "samples": "indexer.service:_samples",
+    "samples": "indexer.service:keep_fresh",
     "recount": "indexer.sink.recount:Recounter.run",
     "handles": "indexer.handle_worker:HandleWorker.run",
     "deletions": "indexer.removal.worker:RemovalWorker.asking",
@@ -36,7 +36,7 @@ WITH_ALL_TASKS = {
 }
 QUICK = {
     "indexer.supervision:STILL_S": 2,
-    "indexer.service:SAMPLE_S": 0.5,
+    "indexer.samples:SAMPLE_S": 0.5,
     "indexer.lease:RENEWAL_S": 0.5,
     "indexer.adoption:LOOK_S": 0.5,
 }
@@ -157,7 +157,7 @@ def test_who_waits_for_a_server_is_not_at_fault(database: str, redis_url: str, t
 def test_lane_without_progress_is_not_alive(database: str, redis_url: str, tmp_path: Path) -> None:
     """The other lane, which has nothing to do, is."""
     feed(redis_url, "firehose_live", [create(post_uri(A, "p"), post())])
-    settings = {"indexer.supervision:STILL_S": 1000, "indexer.service:STALLED_S": 4}
+    settings = {"indexer.supervision:STILL_S": 1000, "indexer.health:STALLED_S": 4}
     fault = ["indexer.pipeline:Lane._batch", "hang"]
     with running(database, redis_url, tmp_path, fault=fault, settings=settings) as daemon:
         daemon.started()
@@ -179,12 +179,14 @@ def test_streams_that_are_silent_for_long_are_no_fault(database: str, redis_url:
 
 
 class AnyLane:
-    """What `_health` looks at."""
+    """What `health` looks at."""
+
+    state, is_resting = "idle", False
 
     def __init__(self, *, halted: str | None = None, redis: bool = False, database: str | None = None) -> None:
         self.source = type("Source", (), {"stream": "s"})
         self.halted, self.waiting = halted, redis
-        self.progress = time.monotonic() - 10 * service.STALLED_S
+        self.progress = time.monotonic() - 10 * health.STALLED_S
         self.sink = type("Sink", (), {"waits_for": database, "progress": self.progress})
 
 
@@ -198,10 +200,10 @@ class AnyLane:
     ],
 )
 def test_lane_that_a_restart_would_not_help_is_alive(lane: AnyLane, live: bool, said: str) -> None:
-    health = service._health([cast(Lane[Any], lane)])
-    assert health.live is live
-    assert not health.ready
-    assert said in health.reasons[0]
+    found = health.health([cast(Lane[Any], lane)])
+    assert found.live is live
+    assert not found.ready
+    assert said in found.reasons[0]
 
 
 async def sleeping() -> None:

@@ -17,9 +17,10 @@ from indexer import adoption, pending, service, supervision
 from indexer import lease as leases
 from indexer.adoption import Adopter
 from indexer.database import Pool, open_pool
+from indexer.decoding import decode, decode_labels
 from indexer.lane_metrics import LaneMetrics
 from indexer.metrics import Metrics
-from indexer.pipeline import Lane, decode, decode_labels
+from indexer.pipeline import Lane
 from indexer.source import Source
 from tests.integration.test_source_lane import Recorder, add, deliver, redis, state
 from tests.integration.writing import writing

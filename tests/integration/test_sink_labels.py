@@ -12,9 +12,10 @@ import pytest
 from redis.asyncio import Redis
 
 from indexer.database import Pool, open_pool
+from indexer.decoding import decode_labels
 from indexer.lane_metrics import LaneMetrics
 from indexer.metrics import Metrics
-from indexer.pipeline import Lane, decode_labels
+from indexer.pipeline import Lane
 from indexer.sink.halving import Outcome
 from indexer.sink.labels import LabelSink
 from indexer.source import Message, Source

@@ -9,9 +9,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from indexer._native import Event
+from indexer.decoding import decode
 from indexer.lane_metrics import LaneMetrics
 from indexer.metrics import Metrics
-from indexer.pipeline import Lane, decode
+from indexer.pipeline import Lane
 from indexer.sink.commit import Sink
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Entry, HaltedError, Outcome
@@ -248,7 +249,7 @@ async def test_batch_after_a_failed_one_is_not_begun(redis: "Redis", metrics: Me
 async def test_too_many_dead_letters_halt_the_lane_and_their_batch_is_kept(
     redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.refusals.FEWEST_MESSAGES", 3)
+    monkeypatch.setattr("indexer.window.FEWEST_MESSAGES", 3)
     for _ in range(4):
         await redis.xadd(STREAM, {b"event": b"{poison"})
     source = Source(redis, STREAM, GROUP, "one", 2)
@@ -438,8 +439,8 @@ async def test_what_is_claimed_during_a_look_back_is_not_forgotten(
     running, once = lane(redis, sink, metrics), iter([True])
     own_pending = Source.own_pending
 
-    async def claimed_meanwhile(self: Source) -> AsyncIterator[Any]:
-        async for page in own_pending(self):
+    async def claimed_meanwhile(self: Source, allowed: Any) -> AsyncIterator[Any]:
+        async for page in own_pending(self, allowed):
             yield page
         if next(once, False):
             ids: Any = [id_ for id_, _ in cast(Any, await redis.xrange(STREAM))]

@@ -76,8 +76,8 @@ MUTANTS = (
     Mutant(
         "a halted lane claims what it will not process",
         "adoption.py",
-        "if self._lane.halted or self._lane.waiting:",
-        "if self._lane.waiting:",
+        "if self._lane.halted or self._lane.waiting or self._lane.is_paused:",
+        "if self._lane.waiting or self._lane.is_paused:",
         (_ADOPTION + "halted_lane_claims_nothing",),
     ),
     Mutant(

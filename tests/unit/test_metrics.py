@@ -30,6 +30,7 @@ LABELS = {
     "indexer_acknowledged_elsewhere": {"stream"},
     "indexer_groups_lost": {"stream"},
     "indexer_last_progress_timestamp_seconds": {"stream"},
+    "indexer_lane_state": {"stream", "state"},
     "indexer_db_connections": set(),
     "indexer_build_info": {"version", "python", "profile"},
 }

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from indexer.refusals import ALERT_S, FEWEST_MESSAGES, LAST_MESSAGES, Refusals
+from indexer.refusals import ALERT_S, Refusals
 from indexer.sink.halving import HaltedError
+from indexer.window import FEWEST_MESSAGES, LAST_MESSAGES
 
 DB, CRASHED, REJECT = ["db"], ["crashed"], ["invalid_record"]
 

@@ -36,10 +36,14 @@ OTHER_TEXTS = {
     "allow_private_addresses": "true",
     "max_attempts": "4",
     "dead_letter_limit": "off",
+    "rate": "1000",
+    "canary": "50",
+    "stop_if": "dead>0.1%|p99>2s",
     "claim_idle_ms": "0",
     "grace_s": "3",
     "metrics_port": "0",
     "metrics_host": "0.0.0.0",
+    "typescript_metrics": "true",
     "log_level": "debug",
 }
 
@@ -76,10 +80,14 @@ def test_defaults_are_those_of_the_interface() -> None:
         allow_private_addresses=False,
         max_attempts=3,
         dead_letter_limit=5.0,
+        rate=None,
+        canary=None,
+        stop_if=None,
         claim_idle_ms=600_000,
         grace_s=25,
         metrics_port=4020,
         metrics_host="127.0.0.1",
+        typescript_metrics=False,
         log_level="info",
     )
 

@@ -7,7 +7,9 @@ import sys
 from indexer import flags, values
 from indexer.settings import OPTIONS, Settings, option
 
-OF_THE_DAEMON = ("consumer", "claim_idle_ms", "metrics_port", "metrics_host", "log_level")
+OF_THE_DAEMON = (
+    "consumer", "canary", "stop_if", "claim_idle_ms", "metrics_port", "metrics_host", "typescript_metrics", "log_level",
+)  # fmt: skip
 """Settings of `run` that mean nothing here, or something else."""
 OF_RELEASE = ("consumer", "redis_url", "postgres_url", "streams", "group", "label_stream", "label_group", "mode")
 

@@ -65,6 +65,9 @@ def _narrowed(settings: Settings, groups: list[Group]) -> Settings:
         mode="all" if events and label else "label" if label else "stream",
         drain=True,
         takeover=True,
+        canary=None,
+        stop_if=None,
+        typescript_metrics=False,
         metrics_host="127.0.0.1",
         metrics_port=0,
     )

@@ -21,7 +21,7 @@ from indexer.removal.jobs import Job, Jobs, LostError
 from indexer.removal.portions import Portions
 from indexer.sink.counts import Aggregates
 from indexer.sink.faults import fault_class, sqlstate_of
-from indexer.supervision import waiting
+from indexer.supervision import beat, waiting
 
 log = structlog.get_logger()
 
@@ -44,7 +44,16 @@ class Asks(Protocol):
 class RemovalWorker:
     """Two loops, to be run as tasks and cancelled at any point."""
 
-    def __init__(self, jobs: Jobs, resolver: Asks, aggregates: Aggregates, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        resolver: Asks,
+        aggregates: Aggregates,
+        metrics: Metrics,
+        is_paused: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """While `is_paused` it takes no job; one that it has it finishes."""
+        self._is_paused = is_paused
         self._jobs = jobs
         self._resolver = resolver
         self._aggregates: Aggregates = aggregates
@@ -63,8 +72,9 @@ class RemovalWorker:
     async def _rounds(self, work: Callable[[], Awaitable[bool]]) -> None:
         away = False
         while True:
+            beat()  # also while it rests
             try:
-                busy = await work()
+                busy = not self._is_paused() and await work()
                 away = False
             except Exception as error:
                 if fault_class(error) == "programming":

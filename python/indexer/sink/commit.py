@@ -86,7 +86,9 @@ class Sink(HalvingSink[Event]):
         for table, gone in writer.dropped.items():
             outcome.dropped[table] += gone
         fates = Counter(folded.fates)
-        outcome.indexed += fates["indexed"] + len(events) - len(folded.fates)
+        removed = len(events) - len(folded.fates)
+        outcome.indexed += fates["indexed"] + fates["stale"] + removed
+        outcome.stale += fates["stale"] + removed
         outcome.not_its_own += fates["not_its_own"]
         outcome.account_status += fates["account_status"]
 

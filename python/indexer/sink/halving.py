@@ -50,6 +50,8 @@ class Outcome:
     """What became of a batch."""
 
     indexed: int = 0
+    stale: int = 0
+    """Of these, those without effect: something newer is indexed, or the account was removed."""
     not_its_own: int = 0
     account_status: int = 0
     """Account events without effect."""

@@ -16,6 +16,7 @@ from indexer.database import Connection, Pool, transaction
 from indexer.murmur import murmur3_32
 from indexer.sink.faults import fault_class
 from indexer.sink.statements import Statements
+from indexer.supervision import beat
 
 log = structlog.get_logger()
 
@@ -34,14 +35,18 @@ _GUARDED = {"postsCount": "postCount", "followsCount": "followsCount"}
 class Recounter:
     """Counts what is marked, beside the lanes, with one connection."""
 
-    def __init__(self, pool: Pool, statements: Statements) -> None:
+    def __init__(self, pool: Pool, statements: Statements, is_paused: Callable[[], bool] = lambda: False) -> None:
+        """While `is_paused` it counts nothing."""
+        self._is_paused = is_paused
         self._pool = pool
         self._statements = statements
 
     async def run(self, stop: asyncio.Event) -> None:
         """Count until `stop` is set; what is in hand then is finished."""
         while not stop.is_set():
-            await self._round(self.drain)
+            beat()  # also while it rests
+            if not self._is_paused():
+                await self._round(self.drain)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), WINDOW_S)
 
@@ -61,7 +66,7 @@ class Recounter:
 
     async def drain(self) -> None:
         """Count until nothing is marked, or what is marked is in somebody else's hands."""
-        while await self.portion():
+        while not self._is_paused() and await self.portion():
             pass
 
     async def portion(self) -> int:

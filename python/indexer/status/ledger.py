@@ -7,6 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
+from indexer.control.wishes import INSTANCES, Instance, instances_of
 from indexer.database import Connection, rolled_back_on_error
 from indexer.dlq.letters import FINGERPRINT
 
@@ -68,6 +69,8 @@ class Ledger:
     dirty: int | None = None
     """Counters to be counted again."""
     leases: Mapping[str, Lease] = field(default_factory=dict)
+    instances: tuple[Instance, ...] | None = None
+    """Ours, with what they say of themselves."""
     sessions: Mapping[str, int] = field(default_factory=dict)
     """Connections to the server by application_name."""
     most_sessions: int | None = None
@@ -106,6 +109,7 @@ async def ledger(connection: Connection) -> Ledger:
     newest = await readable("the newest dead letter", _NEWEST) if dead else None
     waiting = _one(await readable("what waits for look-ups, removals and counts", _WAITING))
     leases = await readable("leases", LEASES) or []
+    instances = await readable("what instances rest or are limited", INSTANCES)
     sessions = await readable("connections", SESSIONS) or []
     limits = _one(await readable("the limit of connections", _LIMITS))
     return Ledger(
@@ -114,6 +118,7 @@ async def ledger(connection: Connection) -> Ledger:
         waiting["deletions"] if waiting else None,
         waiting["dirty"] if waiting else None,
         leases_of(leases),
+        None if instances is None else tuple(instances_of(instances)),
         {row["application"]: row["sessions"] for row in sessions},
         limits["most"] - limits["reserved"] if limits else None,
         tuple(notes),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from indexer.control.commands import described
 from indexer.dlq.texts import printable
 from indexer.status.estimates import Empty
 from indexer.status.watch import Snapshot, StreamState
@@ -92,6 +93,8 @@ def _facts(found: Snapshot) -> Iterator[str]:
         yield f"look-ups      {ledger.handles:,} handles wait"
         yield f"removals      {ledger.deletions:,} accounts wait"
         yield f"counters      {ledger.dirty:,} marks wait to be counted"
+    for number_, each in enumerate(ledger.instances or ()):
+        yield f"{'' if number_ else 'instances':<14}{printable(each.consumer)}: {described(each)}"
     if ledger.most_sessions is not None:
         yield f"connections   {sum(ledger.sessions.values()):,} of {ledger.most_sessions:,}"
         for application, number in ledger.sessions.items():
@@ -135,6 +138,18 @@ def document(found: Snapshot) -> str:
             "handle_backlog": ledger.handles,
             "account_deletions": ledger.deletions,
             "dirty_counts": ledger.dirty,
+            "instances": None
+            if ledger.instances is None
+            else [
+                {
+                    "consumer": each.consumer,
+                    "lives": each.lives,
+                    "state": each.state,
+                    "paused": each.paused,
+                    "rate": each.rate_now,
+                }
+                for each in ledger.instances
+            ],
             "connections": dict(ledger.sessions),
             "max_connections": ledger.most_sessions,
             "instance": {"address": found.instance.address, "ready": found.instance.ready},
