@@ -38,6 +38,7 @@ CASES: dict[str, tuple[dict[str, str], int, dict[str, str]]] = {
         15,
         {"instance": "a", "stream": "firehose_live"},
     ),
+    "IndexerPaused": ({f'indexer_lane_state{{{LIVE}, state="paused"}}': "0x5 1x90"}, 80, {"instance": "a"}),
     "IndexerFallsBehind": (
         {FLOWS: "0+100x90", f"indexer_stream_length{{{LIVE}}}": "100001+10x90"}, 50, {"stream": "firehose_live"}
     ),
@@ -101,6 +102,14 @@ HEALTHY = {
     f'indexer_look_ups_total{{{HERE}, outcome="found"}}': "0+9x180",
     f'indexer_look_ups_total{{{HERE}, outcome="put_off"}}': "0+1x180",
     f"indexer_handle_backlog{{{HERE}}}": "300x180",
+    # Paused for a while, with entries that wait
+    f'indexer_messages_total{{{HERE}, stream="paused", outcome="indexed"}}': "7x180",
+    f'indexer_stream_length{{{HERE}, stream="paused"}}': "9x160 0x20",
+    f'indexer_stream_pending{{{HERE}, stream="paused"}}': "0x180",
+    f'indexer_lane_state{{{HERE}, stream="paused", state="paused"}}': "1x50 0x5 1x50 0x5 1x50 0x20",
+    f'indexer_lane_state{{{HERE}, stream="paused", state="idle"}}': "0x50 1x5 0x50 1x5 0x50 1x20",
+    # Servers that are away for a moment
+    f'indexer_lane_state{{{LIVE}, state="waiting"}}': "0x20 1x3 0x70 1x3 0x90",
     # A backfill is long, old and grows; an idle stream gives nothing to do
     f'indexer_stream_length{{{HERE}, stream="firehose_backfill"}}': "30000000+9x180",
     f'indexer_stream_oldest_pending_seconds{{{HERE}, stream="firehose_backfill"}}': "9999x180",
@@ -251,6 +260,20 @@ def test_alerts_fire_where_something_is_wrong_and_nowhere_else(tmp_path: Path) -
             labels["stream"] = name
         fired = {"exp_labels": labels, "exp_annotations": rule["annotations"]}
         alerts.append({"eval_time": f"{minute}m", "alertname": name, "exp_alerts": [fired]})
+    # halted, or waiting, with a stream that is empty
+    standing = next(rule for rule in RULES if rule["alert"] == "IndexerLaneStandsStill")
+    for state in ("halted", "waiting"):
+        wrong[f'indexer_lane_state{{{LIVE.replace("firehose_live", state)}, state="{state}"}}'] = "0x5 1x30"
+    all_of_them = [
+        {
+            "exp_labels": {"job": "appview-indexer", "instance": "a", "severity": "critical", "stream": stream},
+            "exp_annotations": standing["annotations"],
+        }
+        for stream in ("IndexerLaneStandsStill", "halted", "waiting")
+    ]
+    for alert in alerts:
+        if alert["alertname"] == standing["alert"]:
+            alert["exp_alerts"] = all_of_them
     groups = [group(HEALTHY, quiet), group(wrong, alerts)]
     cases = tmp_path / "cases.json"
     cases.write_text(json.dumps({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": groups}))
