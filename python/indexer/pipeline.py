@@ -148,11 +148,14 @@ class Lane(Generic[Content]):
             log.error("lane_halted", stream=self.source.stream, error=fault.__cause__ or fault)
         finally:
             self._ended = True  # beside the cancellation, which the client may lose while it retries
-            self._share.took(0)
             tasks = [task for task in (reader, self._settling) if task is not None]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self.halted:
+                self._share.failed()  # a read that was broken off may have brought something
+            else:
+                self._share.took(0)
 
     async def _read(
         self, batches: "asyncio.Queue[Decoded[Content] | None]", stop: asyncio.Event, *, drain: bool

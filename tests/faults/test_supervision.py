@@ -181,9 +181,10 @@ def test_streams_that_are_silent_for_long_are_no_fault(database: str, redis_url:
 class AnyLane:
     """What `health` looks at."""
 
-    state, is_resting = "idle", False
-
-    def __init__(self, *, halted: str | None = None, redis: bool = False, database: str | None = None) -> None:
+    def __init__(
+        self, *, halted: str | None = None, redis: bool = False, database: str | None = None, state: str = "idle"
+    ) -> None:
+        self.state, self.is_resting = state, state in ("paused", "limited")
         self.source = type("Source", (), {"stream": "s"})
         self.halted, self.waiting = halted, redis
         self.progress = time.monotonic() - 10 * health.STALLED_S
@@ -204,6 +205,13 @@ def test_lane_that_a_restart_would_not_help_is_alive(lane: AnyLane, live: bool, 
     assert found.live is live
     assert not found.ready
     assert said in found.reasons[0]
+
+
+def test_lane_that_may_not_read_is_alive() -> None:
+    for state in ("paused", "limited"):
+        assert health.health([cast(Lane[Any], AnyLane(state=state))]).ready
+    found = health.health([cast(Lane[Any], AnyLane(state="paused", redis=True))], "`indexer resume` goes on")
+    assert (found.live, found.ready, found.reasons) == (True, False, ("paused: `indexer resume` goes on",))
 
 
 async def sleeping() -> None:

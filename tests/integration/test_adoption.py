@@ -387,6 +387,17 @@ async def test_halted_lane_claims_nothing(pool: "Pool", redis: "Redis") -> None:
     assert await owners(redis) == {"typescript": 1}
 
 
+async def test_paused_lane_claims_nothing(pool: "Pool", redis: "Redis") -> None:
+    await add(redis, "a")
+    await deliver(redis, "typescript", 1)
+    one = Instance(pool, redis)
+    one.lane._intake.pause(paused=True)
+    task = asyncio.create_task(one.adopter.run(one.stop))
+    await asyncio.sleep(3 * IDLE_MS / 1000)
+    task.cancel()
+    assert await owners(redis) == {"typescript": 1}
+
+
 async def test_zombie_that_wakes_up_does_no_harm(
     database: str, pool: "Pool", redis: "Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from indexer._native import Event
+from indexer.budget import Budget
+from indexer.criteria import criteria
 from indexer.decoding import decode
+from indexer.intake import Intake
 from indexer.lane_metrics import LaneMetrics
 from indexer.metrics import Metrics
 from indexer.pipeline import Lane
@@ -257,6 +260,25 @@ async def test_too_many_dead_letters_halt_the_lane_and_their_batch_is_kept(
     await broken.run(asyncio.Event(), drain=True)
     assert "4 of the last 4 messages became dead letters" in (broken.halted or "")
     assert (await state(redis))[0] == 2
+
+
+async def test_budget_that_is_passed_ends_the_lane_where_the_breaker_would_halt_it(
+    redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.window.FEWEST_MESSAGES", 3)
+    for _ in range(10):
+        await redis.xadd(STREAM, {b"event": b"{poison"})
+    intake, allowed = Intake(), criteria("dead>3")
+    assert allowed is not None
+    budget = Budget(allowed, intake.close)
+    source = Source(redis, STREAM, GROUP, "one", 2)
+    ending = Lane(source, cast(Sink, Recorder()), LaneMetrics(metrics, STREAM), decode, 5.0, intake)
+    ending.listen(budget)
+    await ending.run(asyncio.Event(), drain=False)
+    assert budget.passed is not None
+    assert ending.halted is None
+    length, pending = await state(redis)
+    assert (length < 10, pending) == (True, 0)
 
 
 async def test_halted_lane_leaves_no_reader_behind(redis: "Redis", metrics: Metrics) -> None:

@@ -1,6 +1,6 @@
 """All planted bugs."""
 
-from tests.mutation import accounts, answers, deliveries, histories, neighbours, removals
+from tests.mutation import accounts, answers, deliveries, desk, histories, neighbours, removals
 from tests.mutation.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -9,5 +9,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *neighbours.MUTANTS,
     *accounts.MUTANTS,
     *removals.MUTANTS,
+    *desk.MUTANTS,
     *histories.MUTANTS,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncpg
 
-    from indexer.database import Connection
+    from indexer.database import Connection, Pool
 
 # An instance that is not alive, and of which nothing is asked, is nobody's business.
 INSTANCES = """
@@ -66,18 +66,18 @@ def instances_of(rows: "Sequence[asyncpg.Record]") -> list[Instance]:
     ]
 
 
-async def instances(connection: "Connection") -> list[Instance]:
+async def instances(connection: "Connection | Pool") -> list[Instance]:
     """Those that live, and those of which something is asked."""
     return instances_of(await connection.fetch(INSTANCES))
 
 
-async def ask_to_rest(connection: "Connection", consumer: str, *, paused: bool) -> int:
+async def ask_to_rest(connection: "Connection | Pool", consumer: str, *, paused: bool) -> int:
     """Ask it to pause, or to go on; the number of the wish."""
     number: int = await connection.fetchval(_ASK_TO_REST, consumer, paused)
     return number
 
 
-async def ask_rate(connection: "Connection", consumer: str, rate: int | None) -> int:
+async def ask_rate(connection: "Connection | Pool", consumer: str, rate: int | None) -> int:
     """Ask it for a rate, 0 for none, None for that of its settings; the number of the wish."""
     number: int = await connection.fetchval(_ASK_RATE, consumer, rate)
     return number
