@@ -17,7 +17,7 @@ from tests.messages import A, create, post, post_uri
 
 STREAM = "firehose_live"
 QUICK = {"indexer.lease:LENGTH_S": 3, "indexer.lease:RENEWAL_S": 0.3}
-NO_CONTROL = "DROP TABLE indexer.control; DELETE FROM indexer.migration WHERE number >= 4"
+NO_CONTROL = "DROP TABLE indexer.control"
 
 
 def posts(number: int, name: str) -> list[bytes]:

@@ -100,13 +100,13 @@ async def delivered(redis: "Redis") -> int:
 
 async def test_no_more_is_read_than_the_clock_allows_whichever_streams_have_something(redis: "Redis") -> None:
     clock = Clock()
-    lanes = Lanes(redis, Intake(rate=40, clock=clock))
+    lanes = Lanes(redis, Intake(rate=30, clock=clock))
     await fill(redis, "s1", 100)
     await fill(redis, "s3", 100)
     lanes.start()
     await lanes.quiet()
     assert await delivered(redis) == 0
-    for seconds, total in ((0.5, 20), (1, 60), (60, 100), (0.25, 110)):
+    for seconds, total in ((0.5, 15), (1, 45), (60, 75), (0.5, 90)):
         clock.now += seconds
         await lanes.quiet()
         assert await delivered(redis) == lanes.seen == total

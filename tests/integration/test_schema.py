@@ -1,6 +1,7 @@
 """What `schema create` makes and `schema check` finds, against the schema that the AppView's own migrations make."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -389,7 +390,6 @@ async def test_server_that_is_away_and_one_that_refuses_are_told_apart(postgres_
 async def test_optional_step_that_is_missing_is_a_note(database: str) -> None:
     optional = [step for step in migration.migrations() if step.optional]
     for step in optional:
-        await fetch(database, f"DELETE FROM indexer.migration WHERE number = {step.number}")
         for table in step.tables:
             await fetch(database, f"DROP TABLE indexer.{table}")
     findings = await check.check_url(database, "public")
@@ -416,27 +416,35 @@ async def test_version_before_works_on_what_a_newer_one_has_made(database: str) 
         await create.create(database, "public")
 
 
-async def test_rights_on_tables_that_are_optional_or_unknown_need_not_be_there(database: str) -> None:
-    """An upgrade of the schema by its owner must not keep the other instances from a restart."""
-    role = "indexer_test_upgrade"
-    await fetch(database, f"CREATE ROLE {role} LOGIN")
+async def test_version_before_finds_its_own_steps_and_no_others_where_a_newer_one_added_what_is_optional(
+    database: str,
+) -> None:
+    """It compares the ledger with what it knows, and refuses to start where there is more."""
+    required = [step.number for step in migration.migrations() if not step.optional]
+    assert sorted(await fetch(database, "SELECT number FROM indexer.migration")) == [(number,) for number in required]
+
+
+async def test_rights_on_optional_or_unknown_tables_need_not_be_there_and_come_with_the_step(database: str) -> None:
+    """An upgrade of the schema by its owner must not keep instances from a restart, nor from hearing anything."""
+    role = f"indexer_test_upgrade_{os.getpid()}"
+    connection = await asyncpg.connect(database)
     try:
-        connection = await asyncpg.connect(database)
-        try:
-            await connection.execute(create.grants("public", role))
-            await connection.execute("CREATE TABLE indexer.later (id int)")
-            await connection.execute(f"REVOKE ALL ON indexer.control FROM {role}")
-        finally:
-            await connection.close()
+        await connection.execute(f"CREATE ROLE {role} LOGIN")
+        await connection.execute("DROP TABLE indexer.control")
+        await connection.execute(create.grants("public", role))
+        await create.create(database, "public")
+        await connection.execute("CREATE TABLE indexer.later (id int)")
         theirs = database.replace("postgres@", f"{role}@")
+        assert await check.check_url(theirs, "public") == check.Findings()
+        await connection.execute(f"REVOKE ALL ON indexer.control FROM {role}")
         findings = await check.check_url(theirs, "public")
         assert findings.missing == ()
         assert [note.what for note in findings.notes] == [
             "this role may not use the table indexer.control, for indexer pause, resume and rate"
         ]
-        await fetch(database, f"REVOKE ALL ON indexer.lease FROM {role}")
+        await connection.execute(f"REVOKE ALL ON indexer.lease FROM {role}")
         findings = await check.check_url(theirs, "public")
         assert [found.what for found in findings.missing] == ["this role may not use all of the schema indexer"]
     finally:
-        await fetch(database, f"DROP OWNED BY {role}")
-        await fetch(database, f"DROP ROLE {role}")
+        await connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        await connection.close()

@@ -31,10 +31,10 @@ MUTANTS = (
         (_INTAKE + "bucket_keeps_a_seconds_worth_at_most",),
     ),
     Mutant(
-        "each read is given three times what there is",
-        "intake.py",
-        "            most = self._bucket.take(most)\n",
-        "            most = min(most, self._bucket.take(most) * 3)\n",
+        "a read asks for more than it was given",
+        "pipeline.py",
+        "self.source.new(None, count)",
+        "self.source.new(None)",
         (_LANES + "no_more_is_read_than_the_clock_allows_whichever_streams_have_something",),
     ),
     Mutant(

@@ -52,7 +52,13 @@ class Migration:
 
     @property
     def entry(self) -> str:
-        """The statement that notes it in the ledger."""
+        """The statement that notes it in the ledger.
+
+        An optional step is not noted, since versions that do not know it refuse what they find there: it has been
+        applied where its tables are.
+        """
+        if self.optional:
+            return ""
         row = f"({self.number}, '{self.name}', '{self.checksum}')"
         return f"INSERT INTO indexer.migration (number, name, checksum) VALUES {row};\n"
 
@@ -72,7 +78,11 @@ async def applied(connection: "Connection") -> dict[int, str] | None:
     if await connection.fetchval("SELECT to_regclass('indexer.migration')") is None:
         return None
     rows = await connection.fetch("SELECT number, checksum FROM indexer.migration")
-    return {row["number"]: row["checksum"] for row in rows}
+    there = {
+        row[0] for row in await connection.fetch("SELECT tablename::text FROM pg_tables WHERE schemaname = 'indexer'")
+    }
+    optional = {step.number: step.checksum for step in migrations() if step.optional and there.issuperset(step.tables)}
+    return {row["number"]: row["checksum"] for row in rows} | optional
 
 
 async def migrate(connection: "Connection") -> list[str]:
@@ -96,6 +106,5 @@ async def migrate(connection: "Connection") -> list[str]:
             )
     todo = [step for number, step in sorted(known.items()) if number not in had]
     for step in todo:
-        await connection.execute(step.sql)
-        await connection.execute(step.entry)
+        await connection.execute(step.sql + step.entry)
     return [f"{step.number:04} {step.name}" for step in todo]

@@ -12,3 +12,15 @@ CREATE TABLE indexer.control (
     state text, -- working, pausing or paused
     rate_now integer -- messages a second; NULL: no limit
 );
+
+-- Who may use the leases may use this: instances of an upgraded schema need no further grants, whatever their version.
+DO $$
+DECLARE grantee name;
+BEGIN
+    FOR grantee IN
+        SELECT DISTINCT r.rolname FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
+        WHERE c.oid = 'indexer.lease'::regclass AND a.privilege_type = 'UPDATE' AND a.grantee <> c.relowner
+    LOOP
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON indexer.control TO %I', grantee);
+    END LOOP;
+END $$;
