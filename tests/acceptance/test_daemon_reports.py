@@ -29,7 +29,7 @@ def test_every_series_is_there_and_zero_at_start(database: str, redis_url: str, 
     }
     assert {key for key in found if key[0].startswith("indexer_")} == declared
     # those that tell of the start itself
-    moved = ("indexer_build_info", "indexer_db_connections")
+    moved = ("indexer_build_info", "indexer_db_connections", "indexer_lane_state")
     zero = [key for key in declared if not key[0].endswith("_created") and key[0] not in moved]
     assert {key: found[key] for key in zero if found[key]} == {}
     assert [value for (name, _), value in found.items() if name == "indexer_build_info"] == [1]

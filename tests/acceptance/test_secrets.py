@@ -119,7 +119,9 @@ ALL = (
     ("takeover", "--consumer", "dead", "--dry-run"), ("takeover", "--consumer", "dead"),
     ("release", "--consumer", "dead", "--to", "ts"), ("config", "show"), ("config", "show", "--json"),
     ("status", "--interval", "0"), ("status", "--json", "--interval", "0"), ("top", "--count", "1"), ("doctor",),
-    ("doctor", "--json"),
+    ("doctor", "--json"), ("pause", "--timeout", "0"), ("resume", "--all", "--timeout", "0"),
+    ("rate", "off", "--all", "--json", "--timeout", "0"),
+    ("run", "--drain", "--canary", "5", "--stop-if", "dead>50%", "--rate", "1000", "--typescript-metrics"),
 )  # fmt: skip
 
 
@@ -172,7 +174,9 @@ WRONG = {
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("words", [*FEW, ("schema", "create"), ("takeover", "--consumer", "dead"), ("demo",)])
+@pytest.mark.parametrize(
+    "words", [*FEW, ("schema", "create"), ("takeover", "--consumer", "dead"), ("demo",), ("pause",)]
+)
 def test_server_that_is_away_is_told_without_its_secret(words: tuple[str, ...]) -> None:
     environment = AWAY
     if words == ("demo",):

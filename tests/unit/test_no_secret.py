@@ -56,6 +56,9 @@ COMMANDS = (
     ("status", "--interval", "0"),
     ("status", "--interval", "0", "--json"),
     ("top", "--count", "1"),
+    ("pause", "--timeout", "0"),
+    ("resume", "--all", "--timeout", "0"),
+    ("rate", "100", "--json", "--timeout", "0"),
     ("doctor",),
     ("doctor", "--json", "--bundle", "{folder}/bundle"),
 )
