@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from indexer import embedded
+from indexer import cli, embedded
 from indexer.schema import create
 from tests.acceptance.daemon import Daemon, count, feed, left_over, query, running
 from tests.conftest import POSTGRES_SETTINGS
@@ -79,6 +79,25 @@ def test_restart(
         waits_alive(daemon, "")
         assert left_over(redis_url, STREAM)[1] > 0, "what is in hand is kept"
         server.start()
+        nothing_is_lost(daemon, own_database, redis_url)
+
+
+@pytest.mark.long
+def test_pause_outlives_a_restart_of_the_server(
+    server: embedded.Postgres, own_database: str, redis_url: str, tmp_path: Path
+) -> None:
+    """It stays paused while it cannot ask, and hears afterwards that it may go on."""
+    with working(own_database, redis_url, tmp_path) as daemon:
+        daemon.started()
+        assert cli.main(["pause", "--consumer", "one", "--postgres-url", own_database]) == 0
+        server.stop()
+        feed(redis_url, STREAM, library.messages(CASE))
+        daemon.until(lambda: bool(daemon.lines("lease_not_renewed")))
+        assert daemon.get("/livez")[0] == 200
+        server.start()
+        assert cli.main(["rate", "off", "--consumer", "one", "--postgres-url", own_database]) == 0
+        assert left_over(redis_url, STREAM) == (len(library.messages(CASE)), 0)
+        assert cli.main(["resume", "--consumer", "one", "--postgres-url", own_database]) == 0
         nothing_is_lost(daemon, own_database, redis_url)
 
 

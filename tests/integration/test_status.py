@@ -274,3 +274,40 @@ def test_top_redraws_on_a_terminal_and_leaves_it_as_it_was(
     assert re.search(r"firehose_live +3 +3 ", text)
     assert ("\x1b[1m" in text) == (not no_colour)
     assert text.endswith("\x1b[?25h\x1b[?1049l")
+
+
+def test_instances_are_shown_with_what_they_say_of_themselves(
+    redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(
+        database,
+        """WITH alive AS (
+            INSERT INTO indexer.lease
+            SELECT name, gen_random_uuid(), 'host', 1, now(), now() + interval '1 hour'
+            FROM unnest(ARRAY['limited', 'older', 'resting', 'restarted']) AS name RETURNING consumer, owner
+        )
+        INSERT INTO indexer.control (consumer, owner, paused, asked_at, state, rate_now, heard)
+        SELECT consumer, owner, consumer = 'resting', '2026-01-02T03:04:05Z',
+            CASE consumer WHEN 'resting' THEN 'paused' ELSE 'working' END,
+            CASE consumer WHEN 'limited' THEN 1200 END, 1
+        FROM alive WHERE consumer IN ('limited', 'resting')
+        UNION ALL SELECT 'restarted', gen_random_uuid(), true, now(), 'working', 7, 1
+        UNION ALL SELECT 'stopped', gen_random_uuid(), true, now(), 'paused', 7, 1
+        UNION ALL SELECT 'nobody', gen_random_uuid(), false, now(), 'working', 7, 1""",
+    )
+    assert status(monkeypatch, redis_url, database, "--interval", "0") == ExitCode.DONE
+    shown = capsys.readouterr().out
+    lines = re.findall(r"^(?:instances +| {14})(\S+: .*)$", shown, re.M)
+    assert lines == [
+        "limited: working, 1,200 messages/s at most",
+        "older: runs, and says no more",
+        "restarted: runs, and says no more",
+        "resting: paused since 2026-01-02T03:04:05Z, no limit",
+        "stopped: does not run, starts paused",
+    ]
+    assert status(monkeypatch, redis_url, database, "--interval", "0", "--json") == ExitCode.DONE
+    found = {one["consumer"]: one for one in json.loads(capsys.readouterr().out)["instances"]}
+    assert found["resting"] == {
+        "consumer": "resting", "lives": True, "state": "paused", "paused": True, "rate": None
+    }  # fmt: skip
+    assert (found["limited"]["rate"], found["stopped"]["lives"], found["older"]["state"]) == (1200, False, None)
