@@ -109,6 +109,9 @@ class Intake:
         """Change the rate; what was saved up is lost."""
         if rate != self.rate:
             self._bucket = None if rate is None else Bucket(rate, self._clock)
+            if self._left is None:  # what was given at the old rate and not read is void
+                for share in self._shares:
+                    share.given = share.given if share.is_reading else 0
             self._tell(change=True)
 
     def close(self) -> None:

@@ -80,6 +80,19 @@ async def test_rate_is_what_was_asked_else_that_of_the_start(pool: "Pool") -> No
         assert one.intake.rate == rate
 
 
+async def test_time_of_a_pause_is_that_of_its_beginning(pool: "Pool") -> None:
+    one = One(pool)
+    await one.lease.take()
+    await wishes.ask_to_rest(pool, "one", paused=True)
+    began = (await one.renewed()).asked_at
+    await wishes.ask_to_rest(pool, "one", paused=True)
+    await wishes.ask_rate(pool, "one", 20)
+    found = await one.renewed()
+    assert (found.state, found.rate_now, found.asked_at) == ("paused", 20, began)
+    await wishes.ask_to_rest(pool, "one", paused=False)
+    assert (await one.renewed()).asked_at != began
+
+
 async def test_next_instance_under_the_name_hears_it_before_it_begins(pool: "Pool") -> None:
     one = One(pool)
     await one.lease.take()

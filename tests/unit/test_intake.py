@@ -146,6 +146,18 @@ async def test_a_change_is_obeyed_when_the_reads_from_before_are_over() -> None:
     assert intake.is_obeyed
 
 
+async def test_what_was_given_before_a_change_of_the_rate_and_not_read_is_void(clock: Clock) -> None:
+    """A lane that waits for Redis has it in hand."""
+    intake, stop = Intake(clock=clock), asyncio.Event()
+    share = intake.share()
+    assert await share.ask(500, stop) == 500
+    share.failed()
+    intake.limit(10)
+    assert await never(share)
+    clock.now += 1
+    assert await share.ask(500, stop) == 10
+
+
 async def test_stop_and_close_end_the_wait() -> None:
     paused, stop = Intake(), asyncio.Event()
     paused.pause(paused=True)

@@ -21,11 +21,12 @@ WHERE l.expires_at > now() OR c.paused OR c.rate IS NOT NULL
 ORDER BY consumer"""
 _ASK_TO_REST = """
 INSERT INTO indexer.control AS c (consumer, wish, asked_at, paused) VALUES ($1, 1, now(), $2)
-ON CONFLICT (consumer) DO UPDATE SET wish = c.wish + 1, asked_at = now(), paused = excluded.paused
+ON CONFLICT (consumer) DO UPDATE SET wish = c.wish + 1, paused = excluded.paused,
+    asked_at = CASE WHEN c.paused = excluded.paused THEN c.asked_at ELSE excluded.asked_at END
 RETURNING wish"""
 _ASK_RATE = """
-INSERT INTO indexer.control AS c (consumer, wish, asked_at, rate) VALUES ($1, 1, now(), $2)
-ON CONFLICT (consumer) DO UPDATE SET wish = c.wish + 1, asked_at = now(), rate = excluded.rate
+INSERT INTO indexer.control AS c (consumer, wish, rate) VALUES ($1, 1, $2)
+ON CONFLICT (consumer) DO UPDATE SET wish = c.wish + 1, rate = excluded.rate
 RETURNING wish"""
 
 
@@ -40,6 +41,7 @@ class Instance:
     paused: bool
     """Asked to rest."""
     asked_at: datetime | None
+    """When it was asked to rest, or to go on."""
     state: str | None
     """What it says of itself: working, pausing or paused; None: it does not live, or says nothing."""
     rate_now: int | None

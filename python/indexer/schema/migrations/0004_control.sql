@@ -4,7 +4,7 @@
 CREATE TABLE indexer.control (
     consumer text PRIMARY KEY,
     wish bigint NOT NULL DEFAULT 0, -- grows with each command
-    asked_at timestamptz, -- when the last one was given
+    asked_at timestamptz, -- since when `paused` is what it is
     paused boolean NOT NULL DEFAULT false,
     rate integer, -- messages a second; 0: no limit; NULL: what the instance was started with
     owner uuid, -- the instance that answered last, as in indexer.lease
