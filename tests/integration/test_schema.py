@@ -169,6 +169,10 @@ async def test_failure_leaves_nothing_behind(empty_database: str) -> None:
     assert await fetch(empty_database, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'bsky'") == []
 
 
+def test_optional_steps_are_found_by_their_tables() -> None:
+    assert all(step.tables for step in migration.migrations() if step.optional)
+
+
 def test_steps_are_numbered_without_gaps() -> None:
     assert [step.number for step in migration.migrations()] == list(range(1, len(STEPS) + 1))
     assert STEPS[0] == "0001 initial"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from indexer.errors import ExitCode
 from indexer.settings import OPTIONS, Option, option
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -123,3 +124,11 @@ def test_pods_keep_their_names_and_run_without_rights() -> None:
     assert service["spec"]["selector"] == SET["spec"]["template"]["metadata"]["labels"]
     assert SET["spec"]["serviceName"] == service["metadata"]["name"]
     assert not [document for document in MANIFESTS if document["kind"] == "Secret"]
+
+
+def test_systemd_starts_nothing_again_that_ended_for_people_to_look_at() -> None:
+    """A canary that is done (0) would take its next messages, a passed budget (1) its next thousand."""
+    (restart,) = re.findall(r"^Restart=(.+)$", UNIT, re.M)
+    (never,) = re.findall(r"^RestartPreventExitStatus=(.+)$", UNIT, re.M)
+    assert restart == "on-failure"
+    assert {int(code) for code in never.split()} == {int(ExitCode.FINDINGS), int(ExitCode.CONFIG)}
