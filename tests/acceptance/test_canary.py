@@ -80,7 +80,7 @@ def test_canary_ends_with_a_halted_lane(database: str, redis_url: str, tmp_path:
     assert left_over(redis_url, "firehose_live") == (1, 1)
 
 
-@pytest.mark.parametrize("flags", [("--drain",), ("--canary", "600")])
+@pytest.mark.parametrize("flags", [pytest.param(("--drain",), marks=pytest.mark.long), ("--canary", "600")])
 def test_a_run_that_ends_by_itself_is_judged_however_small(
     flags: tuple[str, ...], database: str, redis_url: str, tmp_path: Path
 ) -> None:
@@ -94,7 +94,7 @@ def test_a_run_that_ends_by_itself_is_judged_however_small(
 
 @pytest.mark.parametrize(
     ("tens", "criterion"),
-    [(20, "db>3"), pytest.param(250, "db>1%", marks=pytest.mark.long)],
+    [(20, "db>3"), pytest.param(120, "db>1%", marks=[pytest.mark.long, pytest.mark.timeout(300)])],
 )
 def test_passed_budget_ends_it_with_1_and_a_second_run_has_the_rest(
     tens: int, criterion: str, database: str, redis_url: str, tmp_path: Path
