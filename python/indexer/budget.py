@@ -9,14 +9,14 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import structlog
 
 from indexer.criteria import SLOWEST_PERCENT, Criteria, Criterion
 from indexer.decoding import Decoded
 from indexer.dlq.texts import printable
-from indexer.errors import ExitCode, IndexerError
+from indexer.errors import BudgetError
 from indexer.sink.halving import Outcome
 from indexer.window import Window
 
@@ -25,12 +25,6 @@ log = structlog.get_logger()
 STEPS_PER_E = 50
 """How finely times are told apart: by 2 %."""
 LEAST_S = 0.0001
-
-
-class BudgetError(IndexerError):
-    """The run was ended because more went wrong than was allowed."""
-
-    exit_code: ClassVar[ExitCode] = ExitCode.FINDINGS
 
 
 class Budget:

@@ -62,3 +62,9 @@ class NotFoundError(IndexerError):
     """What was named is not there."""
 
     exit_code = ExitCode.FINDINGS
+
+
+class BudgetError(IndexerError):
+    """The run was ended because more went wrong than `--stop-if` allows."""
+
+    exit_code = ExitCode.FINDINGS

@@ -15,5 +15,6 @@ def test_exit_codes_are_those_of_the_interface() -> None:
         "UnavailableError": 69,
         "StoppedEarlyError": 75,
         "NotFoundError": 1,
+        "BudgetError": 1,
     }
     assert {int(code) for code in errors.ExitCode} == {0, 1, 2, 69, 70, 75, 78}

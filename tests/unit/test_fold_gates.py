@@ -167,7 +167,7 @@ class TestGatesOwners:
             create(GATE, threadgate(ROOT), REVS[2], cid("1")),
             update(GATE, threadgate(post_uri(A, "other")), REVS[1], cid("2")),
         )
-        assert tables.folded.fates == ["indexed", "indexed"]
+        assert tables.folded.fates == ["indexed", "stale"]
 
 
 class TestRoots:
