@@ -17,6 +17,7 @@ from indexer.errors import ExitCode, IndexerError
 from indexer.handover import arguments as handover
 from indexer.settings import OPTIONS, Settings, option, resolve
 from indexer.status import arguments as status
+from indexer.verify import arguments as verify
 
 DESCRIPTION = """\
 Reads the Redis streams of a Bluesky-compatible AppView and keeps its PostgreSQL tables.
@@ -211,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
     flags.add_options(show, OPTIONS)
     show.set_defaults(command=_config_show)
 
-    for package in (doctor, status, control, dlq, handover):
+    for package in (doctor, status, control, dlq, handover, verify):
         package.add(commands)
     return parser
 

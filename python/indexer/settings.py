@@ -99,8 +99,12 @@ OPTIONS: tuple[Option, ...] = (
            "least level that is logged"),
 )  # fmt: skip
 
-# Read elsewhere: by the tests and the demo (interface.md), and by the launcher of embedded servers.
+# Read elsewhere: by the tests and the demo (interface.md), by the launcher of embedded servers, by single commands.
 OTHER_VARIABLES = (
+    "INDEXER_VERIFY_SAMPLE",
+    "INDEXER_VERIFY_PAUSE_MS",
+    "INDEXER_VERIFY_RATE",
+    "INDEXER_VERIFY_EXAMPLES",
     "INDEXER_TEST_REDIS_URL",
     "INDEXER_TEST_POSTGRES_URL",
     "INDEXER_TEST_REQUIRE_PACKAGES",

@@ -214,6 +214,10 @@ class Reads:
                     record.description_facets,
                 )
 
+    async def threads(self, posts: list[Version]) -> None:
+        """What posts are judged by that come alone; `world.questions` holds what they ask."""
+        await self._threads(posts, {}, deep=False)
+
     async def _threads(self, replies: list[Version], gates: dict[str, list[Version]], *, deep: bool) -> None:
         world, questions = self.world, self.world.questions
         if questions.parents:

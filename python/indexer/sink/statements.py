@@ -25,11 +25,14 @@ class Statements:
         self._absent = frozenset(absent)
         self.schema_name = schema
         self.schema = quoted(schema)
-        text = files("indexer.sink").joinpath("queries.sql").read_text(encoding="utf-8")
-        self._named = {
-            name: self._fill(body) for name, _, body in (part.partition("\n") for part in text.split("-- name: ")[1:])
-        }
+        self._named = self._read("indexer.sink")
         self._inserts: dict[str, str] = {}
+
+    def _read(self, package: str) -> dict[str, str]:
+        """The statements of `queries.sql` in a package, by name."""
+        text = files(package).joinpath("queries.sql").read_text(encoding="utf-8")
+        parts = (part.partition("\n") for part in text.split("-- name: ")[1:])
+        return {name: self._fill(body) for name, _, body in parts}
 
     def _fill(self, body: str) -> str:
         lines = [line for line in body.splitlines() if not line.startswith("--")]
