@@ -63,7 +63,8 @@ def _faults(row: Any, rows: Rows, owner: str | None, revs: dict[str, str]) -> It
         return
     if uri not in rows.versions:
         return
-    record, is_of_dead = rows.records[uri], not row["lives"]
+    record, old = rows.records[uri], aturi.parse(row["of"])
+    is_of_dead = row["was_deleted"] and (old.authority, old.collection) == aturi.parse(uri)[:2]
     if owner == uri:
         yield "orphan", "it is indexed itself", is_of_dead
         return

@@ -128,7 +128,7 @@ WHERE n.id = ANY($1::bigint[])
 -- name: pointing_duplicates
 -- Rows of `duplicate_record`, their records, and the records that they point at.
 SELECT d.uri, d.cid, d."duplicateOf" AS of, d."indexedAt" AS at, r.json <> '' AND r.cid <> '' AS is_live,
-    w.json <> '' AND w.cid <> '' AS lives
+    w.uri IS NOT NULL AND (w.json = '' OR w.cid = '') AS was_deleted
 FROM {schema}.duplicate_record d
     LEFT JOIN {schema}.record r ON r.uri = d.uri
     LEFT JOIN {schema}.record w ON w.uri = d."duplicateOf"
@@ -136,3 +136,6 @@ WHERE d.uri = ANY($1::text[])
 
 -- name: revs_looked_at
 SELECT uri, rev FROM {schema}.record WHERE uri = ANY($1::text[])
+
+-- name: replies_of
+SELECT uri FROM {schema}.post WHERE "replyParent" = ANY($1::text[])

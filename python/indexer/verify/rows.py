@@ -194,7 +194,8 @@ def _posts(rows: Rows) -> None:
         reply = version.value.get("reply")
         parent, root = (reply["parent"]["uri"], reply["root"]["uri"]) if reply else (None, None)
         flags: list[Any] = [None if row is None else row[POST.index(name)] for name in _JUDGED]
-        rows.world.posts[uri] = Post(uri, parent, root, *flags, value=version.value)
+        rows.world.posts[uri] = post = Post(uri, parent, root, None, value=version.value)
+        post.invalid, post.violates, post.embed_violates = flags
 
 
 async def _posts_hung_on(look: Look, rows: Rows) -> None:

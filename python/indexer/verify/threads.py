@@ -35,17 +35,19 @@ async def find(look: Look, uris: Sequence[str], depth: int = 0) -> list[Finding]
     texts = dict(await look.fetch("record_json", others)) if others else {}
     gone = sorted({aturi.authority(row["parent"]) for row in replies if not row["is_known"]})
     removed = {did for did, _ in await look.fetch("removals", gone)} if gone and look.has_own else set()
-    flagged = sorted({row["parent"] for row in replies if row["parent_invalid"] and not row["invalid"]})
-    wrong_above = set()
-    if flagged and depth < DEEPEST:
-        wrong_above = {one.key for one in await find(look, flagged, depth + 1)}
+    ought_to_be = {
+        row["uri"]: ought
+        for row in replies
+        if (row["is_live"] or not row["is_known"]) and (ought := _is_invalid(row, texts)) != bool(row["invalid"])
+    }
+    # a parent with a wrong flag itself says nothing
+    above = sorted({row["parent"] for row in replies if row["uri"] in ought_to_be and row["is_post"]} - {*uris})
+    wrong_above = {one.key for one in await find(look, above, depth + 1)} if above and depth < DEEPEST else set()
     found = []
     for row in replies:
-        if row["is_known"] and not row["is_live"]:
+        if row["uri"] not in ought_to_be or row["parent"] in wrong_above:
             continue
-        ought = _is_invalid(row, texts)
-        if ought == bool(row["invalid"]):
-            continue
+        ought = ought_to_be[row["uri"]]
         uri, dids = row["uri"], (aturi.authority(row["parent"]),)
         if not ought:
             came = row["parent_at"] or row["record_at"] or ""
@@ -53,12 +55,14 @@ async def find(look: Look, uris: Sequence[str], depth: int = 0) -> list[Finding]
             found.append(
                 Finding(KIND, uri, uri, "is true, and its parent says that the thread is right", known, dids=dids)
             )
-        elif row["parent"] in wrong_above or (not row["is_known"] and dids[0] in removed):
+        elif not row["is_known"] and dids[0] in removed:
             continue
         elif not row["is_known"] or (row["parent_rev"] or "") <= (row["rev"] or ""):
             why = "its parent is missing" if not row["is_known"] else "its parent says that the thread is wrong"
             found.append(Finding(KIND, uri, uri, f"is not true, and {why}", dids=dids))
-    return found
+    wrong = {one.key for one in found}
+    parents = {row["uri"]: row["parent"] for row in replies}
+    return [one for one in found if parents[one.key] not in wrong]
 
 
 def _is_invalid(row: Any, texts: dict[str, str]) -> bool:
@@ -72,20 +76,26 @@ def _is_invalid(row: Any, texts: dict[str, str]) -> bool:
 
 
 async def _mend(mend: "Mend", findings: Sequence[Finding]) -> Counter[str]:
-    """Those that turn out to be right as the second run of the writer does it, with what is below them."""
-    uris = sorted({one.key for one in findings})
+    """Those that turn out to be right as the second run of the writer does it; then what is below them."""
+    uris, changed = sorted({one.key for one in findings}), 0
 
     async def judge(connection: Connection) -> int:
         await connection.execute(mend.statements["lock_posts"], uris)
-        look = Look(connection, mend.statements, 0)
-        wrong = sorted(one.key for one in await find(look, uris) if one.detail.startswith("is not"))
+        found = await find(Look(connection, mend.statements, 0), uris)
+        wrong = sorted(one.key for one in found if one.detail.startswith("is not"))
         if wrong:
             await connection.execute(mend.statements["set_invalid"], wrong)
-        return len(wrong)
+        return len(found)
 
-    cleared = [one for one in findings if not one.detail.startswith("is not")]
-    changed = len(cleared)
-    if len(cleared) < len(findings):
+    async def below(connection: Connection) -> list[Finding]:
+        look = Look(connection, mend.statements, 0)
+        replies = sorted(row[0] for row in await look.fetch("replies_of", uris))
+        return [one for one in await find(look, replies) if one.mendable] if replies else []
+
+    for _ in range(DEEPEST):
+        if not uris:
+            break
         changed += await mend.run(judge)
-    await mend.derive(DerivedKeys(posts=set(uris)))
+        await mend.derive(DerivedKeys(posts=set(uris)))
+        uris = sorted({one.key for one in await mend.run(below)})
     return Counter({KIND: changed})

@@ -22,7 +22,7 @@ from indexer.verify.statements import VerifyStatements
 
 PORTION = 500
 """Keys per transaction: some milliseconds each."""
-SECOND_LOOK_S = 1.5
+SECOND_LOOK_S = 1.0
 """After the first one: longer than an instance takes to derive again what a batch left."""
 LOOKS = 6
 """What looks different each time is in motion, and is left alone after so many."""
