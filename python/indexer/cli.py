@@ -123,6 +123,21 @@ def _schema_check(given: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
+def _schema_drop(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from indexer.schema import drop
+
+    url: str = flags.settings(given, ("postgres_url",))["postgres_url"]
+    held, was_there = asyncio.run(drop.drop(url, force=given.force, dry_run=given.dry_run))
+    for what, count in held.items():
+        if count:
+            sys.stdout.write(f"{what}: {count:,}\n")
+    what = "would be removed" if given.dry_run else "is removed; the AppView's tables are as they were"
+    sys.stdout.write(f"the schema indexer {what}\n" if was_there else "there is no schema indexer\n")
+    return ExitCode.DONE
+
+
 def _config_show(given: argparse.Namespace) -> int:
     from indexer import configuration
 
@@ -176,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.set_defaults(command=_demo)
 
-    schema = commands.add_parser("schema", help="make or check the database's tables")
+    schema = commands.add_parser("schema", help="make or check the database's tables; remove our own")
     schema.set_defaults(command=lambda _given: flags.print_help(schema))
     actions = schema.add_subparsers(title="commands", metavar="COMMAND")
     rows = (option("postgres_url"), option("postgres_schema"))
@@ -197,6 +212,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     flags.add_options(check, rows)
     check.set_defaults(command=_schema_check)
+
+    drop = actions.add_parser(
+        "drop",
+        help="remove the indexer's own schema, and nothing else",
+        description="Remove the schema `indexer`. Refused while dead letters, look-ups, removals or counts wait in it, "
+        "or an instance lives. The AppView's tables are never touched.",
+        allow_abbrev=False,
+    )
+    drop.add_argument("--own", action="store_true", required=True, help="the schema `indexer`: nothing else is dropped")
+    drop.add_argument(
+        "--force", action="store_true", help="give up look-ups, removals and counts that wait; never dead letters"
+    )
+    drop.add_argument("--dry-run", action="store_true", help="show what it holds, change nothing")
+    flags.add_options(drop, [option("postgres_url")])
+    drop.set_defaults(command=_schema_drop)
 
     config = commands.add_parser("config", help="show the settings and where they come from")
     config.set_defaults(command=lambda _given: flags.print_help(config))

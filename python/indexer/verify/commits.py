@@ -24,7 +24,7 @@ def checks() -> Iterator[Check]:
 async def _find(look: Look, dids: Sequence[str]) -> list[Finding]:
     limit = rev_after(look.now_ms + DAY_MS)
     found = []
-    for did, rev, commit in await look.fetch("frozen_commits", dids):
+    for did, rev, commit in await look.fetch("commit_rows", dids):
         if rev is None or rev > limit:
             found.append(Finding("actor_sync.frozen", did, did, f"no event renews the rev {rev}", REVS))
         elif not _native.is_valid("cid", commit):
@@ -33,13 +33,15 @@ async def _find(look: Look, dids: Sequence[str]) -> list[Finding]:
 
 
 async def _mend(mend: "Mend", findings: Sequence[Finding]) -> Counter[str]:
-    """The row goes; the next commit of the account writes it."""
+    """A rev that the next commit passes. Without records or a commit the row goes: the next commit writes it."""
     dids = sorted({one.key for one in findings})
     invalid = sorted({one.key for one in findings if one.kind == "actor_sync.commit"})
 
-    async def drop(connection: Connection) -> None:
+    async def thaw(connection: Connection) -> None:
         limit = rev_after(mend.walker.now_ms() + DAY_MS)
-        await connection.execute(mend.statements["drop_frozen_commits"], dids, limit, invalid)
+        await connection.execute(mend.statements["lock_commit_rows"], dids)
+        await connection.execute(mend.statements["thaw_commits"], dids, limit)
+        await connection.execute(mend.statements["drop_commit_rows"], dids, invalid)
 
-    await mend.run(drop)
+    await mend.run(thaw)
     return Counter(one.kind for one in findings)

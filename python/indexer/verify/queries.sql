@@ -105,18 +105,23 @@ WHERE c.uri = ANY($1::text[]) AND c."replyParent" IS NOT NULL
 UPDATE {schema}.post SET "invalidReplyRoot" = true, "violatesThreadGate" = coalesce("violatesThreadGate", false)
 WHERE uri = ANY($1::text[]) AND "invalidReplyRoot" IS NOT TRUE
 
--- name: frozen_commits
--- For those that no event moves any more: without a rev, or behind one in the future.
+-- name: commit_rows
 SELECT did, "repoRev", "commitCid" FROM {schema}.actor_sync
 WHERE did = ANY($1::text[])
 
--- name: drop_frozen_commits
-WITH doomed AS (
-    SELECT did FROM {schema}.actor_sync
-    WHERE did = ANY($1::text[]) AND ("repoRev" IS NULL OR "repoRev" COLLATE "C" > $2::text OR did = ANY($3::text[]))
-    ORDER BY did FOR UPDATE
-)
-DELETE FROM {schema}.actor_sync a USING doomed WHERE a.did = doomed.did
+-- name: lock_commit_rows
+SELECT 1 FROM {schema}.actor_sync WHERE did = ANY($1::text[]) ORDER BY did FOR UPDATE
+
+-- name: thaw_commits
+-- The newest rev of the account's records is not newer than its commit, so the next commit moves it.
+UPDATE {schema}.actor_sync a SET "repoRev" = (
+    SELECT max(r.rev COLLATE "C") FROM {schema}.record r WHERE r.did = a.did AND r.rev COLLATE "C" <= $2::text
+) WHERE a.did = ANY($1::text[]) AND (a."repoRev" IS NULL OR a."repoRev" COLLATE "C" > $2::text)
+
+-- name: drop_commit_rows
+-- $1 that have no rev, $2 whose commit is none.
+DELETE FROM {schema}.actor_sync
+WHERE (did = ANY($1::text[]) AND "repoRev" IS NULL) OR did = ANY($2::text[])
 
 -- name: notifications_of_nothing
 -- About records that are not there at all, or posts that were deleted: those take their notifications along.
