@@ -6,7 +6,6 @@ import json
 import random
 import signal
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,13 +21,11 @@ from indexer.schema.connection import connected
 from indexer.schema.needs import TABLES
 from indexer.verify.checks import all_checks
 from indexer.verify.finding import Check, selected
-from indexer.verify.ledger import Ledger, Pass
-from indexer.verify.mend import Mend
 from indexer.verify.progress import Progress
+from indexer.verify.reconciliation import Reconciliation, lengths_of
 from indexer.verify.report import Report, changes
-from indexer.verify.sample import LEAST_ROWS
 from indexer.verify.statements import VerifyStatements
-from indexer.verify.walk import PORTION, Pace, Walker
+from indexer.verify.walk import Pace, Walker
 
 
 async def verify(given: argparse.Namespace, settings: Mapping[str, Any]) -> int:
@@ -36,7 +33,7 @@ async def verify(given: argparse.Namespace, settings: Mapping[str, Any]) -> int:
     stop = _stopped_by_signals()
     report = Report(given.examples, strict=given.strict)
     async with _walker(given, settings, writes=False) as (walker, checks):
-        lengths = await _lengths(walker, checks, given.sample)
+        lengths = await lengths_of(walker, checks, given.sample)
         progress = Progress({name: length * share for name, (length, share) in lengths.items()})
         for check in checks:
             if stop.is_set():
@@ -65,8 +62,8 @@ async def reconcile(given: argparse.Namespace, settings: Mapping[str, Any]) -> i
     stop = _stopped_by_signals()
     keys = _keys(given)
     async with _walker(given, settings, writes=True) as (walker, checks):
-        run = _Run(given, walker, checks, settings["postgres_schema"])
-        await (run.some(keys) if keys else run.all(stop))
+        run = Reconciliation(walker, checks, given.sample, dry_run=given.dry_run)
+        await (run.some(keys) if keys else run.all(stop, restart=given.restart))
     left = [one for one in run.left if one.known is None or one.mendable]
     broken_off = stop.is_set() and not keys
     if given.json:
@@ -84,81 +81,6 @@ async def reconcile(given: argparse.Namespace, settings: Mapping[str, Any]) -> i
     if broken_off:
         return ExitCode.STOPPED_EARLY
     return ExitCode.FINDINGS if left or (given.dry_run and run.changed) else ExitCode.DONE
-
-
-class _Run:
-    """One run of `reconcile`."""
-
-    def __init__(self, given: argparse.Namespace, walker: Walker, checks: list[Check], schema: str) -> None:
-        self._given = given
-        self._walker = walker
-        self._checks = checks
-        self._mend = Mend(walker)
-        task = {"schema": schema, "only": sorted(set(given.only)), "sample": given.sample}
-        self._ledger = Ledger(walker.pool, walker.statements, json.dumps(task))
-        self.changed: Counter[str] = Counter()
-        self.left = self._mend.left
-
-    async def some(self, keys: Mapping[str, list[str]]) -> None:
-        """What belongs to these URIs and DIDs."""
-        for check in self._checks:
-            mine = keys["did" if check.column == "did" else "uri"] if not check.numbered else []
-            for first in range(0, len(mine), PORTION):
-                await self._do(check, await self._walker.find_twice(check, mine[first : first + PORTION]))
-        if not self._given.dry_run:
-            await self._mend.count()
-
-    async def all(self, stop: asyncio.Event) -> None:
-        """Every pass, from where a run before was broken off."""
-        dry = self._given.dry_run
-        before = {} if dry else await self._ledger.take(restart=self._given.restart)
-        lengths = await _lengths(self._walker, self._checks, self._given.sample)
-        progress = Progress({name: length * share for name, (length, share) in lengths.items()})
-        if before:
-            done = sum(one.done for one in before.values())
-            self._tell(f"goes on where a run was broken off: {done} of {len(self._checks)} passes are done")
-            if not dry:
-                await self._mend.count()  # what it marked
-        for check in self._checks:
-            one = before.get(check.name) or Pass(check.name, random.getrandbits(32))
-            self.changed += one.changed
-            if not one.done and not stop.is_set():
-                await self._pass(check, one, lengths[check.name], progress, stop)
-            progress.ended(check.name, one.keys)
-        progress.close()
-        if not dry and not stop.is_set():
-            await self._ledger.finish()
-
-    async def _pass(
-        self, check: Check, one: Pass, length: tuple[float, float], progress: Progress, stop: asyncio.Event
-    ) -> None:
-        dry = self._given.dry_run
-        if not dry:
-            await self._ledger.begin(one)
-        rows, fraction = length
-        async for portion, findings in self._walker.walk(check, fraction, one.seed, one.position, rows):
-            one.changed += await self._do(check, findings)
-            one.position, one.keys = portion.position, one.keys + portion.keys
-            if not dry:
-                await self._walker.patiently(lambda: self._ledger.note(one))
-            progress.tell(check.name, one.keys, self.changed.total())
-            if stop.is_set():
-                return
-        one.done = True
-        if not dry:
-            await self._walker.patiently(lambda: self._ledger.note(one))
-
-    async def _do(self, check: Check, findings: "list[Any]") -> Counter[str]:
-        if self._given.dry_run:
-            self.left += [one for one in findings if not one.mendable]
-            changed = Counter(one.kind for one in findings if one.mendable)
-        else:
-            changed = await self._mend.portion(check, findings) if findings else Counter[str]()
-        self.changed += changed
-        return changed
-
-    def _tell(self, line: str) -> None:
-        sys.stderr.write(f"{line}\n")
 
 
 @asynccontextmanager
@@ -203,16 +125,6 @@ async def _walker(
         ) from None
     finally:
         await pool.close()
-
-
-async def _lengths(walker: Walker, checks: list[Check], sample: float) -> dict[str, tuple[float, float]]:
-    """By pass: about how many rows the table has, and which share of them is looked at."""
-    found = {}
-    for check in checks:
-        rows = await walker.estimate(check)
-        share = 1.0 if sample >= 1 or rows <= LEAST_ROWS else min(max(sample, LEAST_ROWS / rows), 1.0)
-        found[check.name] = rows, share
-    return found
 
 
 def _keys(given: argparse.Namespace) -> dict[str, list[str]] | None:

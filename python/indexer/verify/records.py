@@ -99,11 +99,13 @@ async def orphans(table: Table, look: Look, owners: Sequence[str]) -> list[Findi
         known = DIV_16 if table is VIDEO and is_known else None
         why = "its record is deleted" if is_known else "there is no record of it"
         found.append(Finding(f"{table.name}.orphan", uri, uri, why, known))
-    found += [
-        Finding(f"{table.name}.orphan", uri, uri, "records of its type have no such rows")
-        for uri in owners
-        if table not in tables_of(RECORDS.get(aturi.parse(uri).collection))
-    ]
+    misplaced = [uri for uri in owners if table not in tables_of(RECORDS.get(aturi.parse(uri).collection))]
+    if misplaced:
+        told = {one.key for one in found}
+        at = list(look.statements.written(table)).index(table.owner)
+        there = {row[at] for row in await look.connection.fetch(look.statements.rows(table), misplaced)} - told
+        why = "records of its type have no such rows"
+        found += [Finding(f"{table.name}.orphan", uri, uri, why) for uri in sorted(there)]
     return found
 
 

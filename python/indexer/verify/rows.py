@@ -90,10 +90,10 @@ class Rows:
         return found
 
     def _adapted(self, table: Table, row: Row, uri: str) -> Row:
-        """What nothing says any more is as it is: the clock of a profile without createdAt."""
-        if table.name == "profile" and "createdAt" not in self.versions[uri].value and self.of(table, uri):
-            at = table.index("createdAt")
-            return (*row[:at], self.of(table, uri)[0][at], *row[at + 1 :])
+        """A profile without createdAt has the time of processing: that of its row, or about when it came."""
+        if table.name == "profile" and "createdAt" not in self.versions[uri].value:
+            at, actual = table.index("createdAt"), self.of(table, uri)
+            return (*row[:at], actual[0][at] if actual else self.versions[uri].time, *row[at + 1 :])
         return row
 
     def hangs(self, uri: str) -> tuple[Table, str] | None:
