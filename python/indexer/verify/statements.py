@@ -1,6 +1,5 @@
 """The writer's statements, and those of `verify` beside them."""
 
-import re
 from collections.abc import Collection, Sequence
 
 from indexer.record_type import Table
@@ -8,7 +7,6 @@ from indexer.sink.counts import COLUMNS
 from indexer.sink.statements import Statements
 
 KEYS = {"post_agg": "uri", "profile_agg": "did"}
-_SUBSELECT = re.compile(r'SET "\w+" = (\(.*\))\s+WHERE a\.', re.DOTALL)
 
 
 class VerifyStatements(Statements):
@@ -34,9 +32,8 @@ class VerifyStatements(Statements):
         )
 
     def _subselect(self, counter: str) -> str:
-        found = _SUBSELECT.search(self[f"recount_{counter}"])
-        assert found is not None
-        return found[1]
+        text = self._named[f"recount_{counter}"]
+        return text.partition("= ")[2].partition("WHERE a.")[0].strip()
 
     def uncounted(self, table: Table, by: str, aggregate: str) -> str:
         """Of rows by their owner: what they count for, where nothing is counted for it yet."""

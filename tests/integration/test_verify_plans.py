@@ -1,0 +1,42 @@
+"""No statement of `verify` and `reconcile` reads a whole table of the AppView."""
+
+from indexer.sink.counts import COLUMNS
+from indexer.sink.writer import TABLES
+from indexer.verify.checks import all_checks
+from indexer.verify.statements import VerifyStatements
+from tests.integration.writing import writing
+
+VALUES = {"text[]": ["at://a"], "int8[]": [1], "text": "a", "int4": 1, "int8": 1}
+"""Of parameters, by type."""
+NAMED = """
+    ids_behind quotes_by_cid posts_that_stand records_looked_at duplicates_looked_at posts_hung_on correct_dids
+    wrong_gate_flags replies_looked_at set_invalid commit_rows lock_commit_rows thaw_commits drop_commit_rows
+    notifications_of_nothing pointing_duplicates revs_looked_at replies_of record_json removals
+"""
+
+
+def texts(statements: VerifyStatements) -> list[tuple[str, str]]:
+    found = [(name, statements[name]) for name in NAMED.split()]
+    for aggregate, columns in COLUMNS.items():
+        found.append((aggregate, statements.wrong_counters(aggregate, columns)))
+    for table in TABLES:
+        found += [(f"{table.name} rows", statements.rows(table)), (f"{table.name} orphans", statements.orphans(table))]
+        found += [
+            (f"{table.name} uncounted", statements.uncounted(table, counter.by, counter.aggregate))
+            for counter in table.counters
+        ]
+    pages = {(check.table, check.column) for check in all_checks() if not check.numbered}
+    return found + [(f"page of {table}", statements.rows_behind(table, column)) for table, column in sorted(pages)]
+
+
+async def test_every_statement_has_an_index(database: str) -> None:
+    """Scans of whole tables are off where there is another way (`begin_look`), so that one shows here."""
+    statements, scans = VerifyStatements("public"), []
+    async with writing(database, connections=1) as sink, sink.pool.acquire() as connection:
+        await connection.execute(statements["begin_look"])
+        for name, sql in texts(statements):
+            kinds = (await connection.prepare(sql)).get_parameters()
+            plan = await connection.fetch(f"EXPLAIN {sql}", *(VALUES[kind.name] for kind in kinds))
+            scans += [(name, row[0]) for row in plan if "Seq Scan" in row[0]]
+        await connection.execute("ROLLBACK")
+    assert scans == []
