@@ -114,7 +114,9 @@ def shown(environment: Mapping[str, str], *words: str) -> tuple[int, bytes]:
 
 FEW = (("run", "--drain"), ("schema", "check"), ("dlq", "ls"), ("release", "--consumer", "dead", "--dry-run"))
 ALL = (
-    *FEW, ("schema", "create"), ("schema", "create", "--print-sql"), ("dlq", "show", "1"), ("dlq", "export"),
+    *FEW, ("verify",), ("reconcile", "--dry-run"),
+    ("schema", "drop", "--own", "--dry-run"), ("schema", "create"), ("schema", "create", "--print-sql"),
+    ("dlq", "show", "1"), ("dlq", "export"),
     ("dlq", "retry", "--all", "--dry-run"), ("dlq", "retry", "--all"), ("dlq", "drop", "--all"),
     ("takeover", "--consumer", "dead", "--dry-run"), ("takeover", "--consumer", "dead"),
     ("release", "--consumer", "dead", "--to", "ts"), ("config", "show"), ("config", "show", "--json"),

@@ -14,8 +14,9 @@ from pathlib import Path
 EXECUTES = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "prepare")
 """Methods of the driver whose first argument is SQL."""
 OURS = {"statements", "_statements", "table.name", "table.columns", "table.owner", "table.sequence", "kind.tables",
-        "kind.key_columns", "counter.by", "counter.unless", "counter.aggregate", "counter.column", "self.number", "self.name", "self.checksum", "self.sql",
-        "step.sql", "step.entry", "*place", "check.table", "check.column"}  # fmt: skip
+        "kind.key_columns", "counter.by", "counter.unless", "counter.aggregate", "counter.column", "check.table",
+        "self.number", "self.name", "self.checksum", "self.sql",
+        "step.sql", "step.entry", "*place", "check.column"}  # fmt: skip
 """Names that hold our own text: statements, what record types and tables are described by, migrations, OWNED."""
 SAFE = {"quoted", "read_text", "Statements"}
 """What is our own text, whatever it is made with: an identifier, a file of the package, all statements by name."""

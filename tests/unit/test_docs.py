@@ -11,6 +11,7 @@ import pytest
 from indexer import cli
 from indexer._native import IGNORED_REASONS, REJECT_REASONS
 from indexer.sink.faults import fault_class
+from indexer.verify.checks import words
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/messages.md").read_text(encoding="utf-8")
@@ -72,6 +73,22 @@ def test_commands_that_move_entries_are_as_they_are_written() -> None:
     for command in commands:
         given = cli._parser().parse_args(command)
         assert given.consumer in {"one", "indexer-1"}
+
+
+def test_commands_that_verify_and_mend_are_as_they_are_written() -> None:
+    text = (ROOT / "docs/verifying.md").read_text(encoding="utf-8")
+    commands = [shlex.split(command) for command in re.findall(r"^python -m indexer ([^#\n]+)", text, re.M)]
+    assert {command[0] for command in commands} == {"verify", "reconcile", "schema"}
+    for command in commands:
+        cli._parser().parse_args(command)
+
+
+def test_all_that_verify_can_find_is_listed() -> None:
+    text = (ROOT / "docs/verifying.md").read_text(encoding="utf-8")
+    table = text.partition("| class |")[2].partition("Words for several")[0]
+    for word in words():
+        what = word.partition(".")[2] or "missing"
+        assert f".{what}`" in table, word
 
 
 def test_commands_for_operators_are_as_they_are_written() -> None:

@@ -25,10 +25,10 @@ class Statements:
         self._absent = frozenset(absent)
         self.schema_name = schema
         self.schema = quoted(schema)
-        self._named = self._read("indexer.sink")
+        self._named = self._statements_of("indexer.sink")
         self._inserts: dict[str, str] = {}
 
-    def _read(self, package: str) -> dict[str, str]:
+    def _statements_of(self, package: str) -> dict[str, str]:
         """The statements of `queries.sql` in a package, by name."""
         text = files(package).joinpath("queries.sql").read_text(encoding="utf-8")
         parts = (part.partition("\n") for part in text.split("-- name: ")[1:])

@@ -14,7 +14,7 @@ class VerifyStatements(Statements):
 
     def __init__(self, schema: str, absent: Collection[tuple[str, str]] = ()) -> None:
         super().__init__(schema, absent)
-        self._named |= self._read("indexer.verify")
+        self._named |= self._statements_of("indexer.verify")
 
     def wrong_counters(self, aggregate: str, counters: Sequence[str]) -> str:
         """Key, and for each counter its value and the count of its rows, where one differs.
