@@ -16,9 +16,12 @@ from indexer import cli, embedded
 from indexer.database import open_pool
 from indexer.dlq import letters
 from indexer.schema import create
+from indexer.verify import walk
 from tests.acceptance.bouncer import SERVER_CONNECTIONS, Bouncer, bouncer
 from tests.acceptance.daemon import GROUP, Daemon, feed, left_over, query, running
 from tests.integration.dead_letters import environment, keep, letter
+from tests.integration.verifying import LIKE, reconcile, verify, world
+from tests.integration.writing import writing, wrong_counters
 from tests.oracle import library
 
 pytestmark = pytest.mark.needs_pgbouncer
@@ -232,3 +235,19 @@ def pending(redis_url: str, stream: str, name: str) -> int:
     with redis.Redis.from_url(redis_url) as client:
         consumers: list[dict[str, Any]] = client.xinfo_consumers(stream, GROUP)
         return sum(int(each["pending"]) for each in consumers if each["name"] == name.encode())
+
+
+async def test_faults_are_found_and_mended_behind_it(
+    behind: tuple[str, Bouncer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, pooler = behind
+    monkeypatch.setattr(walk, "SECOND_LOOK_S", 0.01)
+    async with writing(database) as sink:
+        await sink.feed(world())
+        await sink.pool.execute(f"""UPDATE post_agg SET "likeCount" = 7; DELETE FROM "like" WHERE uri = '{LIKE}'""")
+        only = ("like", "aggregates")
+        url = pooler.url(database)
+        assert {"like.missing", "post_agg.likeCount"} <= (await verify(url, *only)).keys()
+        await reconcile(url, only)
+        assert await wrong_counters(sink.pool) == []
+        assert await verify(url, *only) == {}

@@ -69,7 +69,7 @@ def world() -> list[bytes]:
 @asynccontextmanager
 async def walking(database: str, *only: str) -> AsyncIterator[Walker]:
     """A `Walker` that does not rest."""
-    pool = await open_pool(database, "verify", 1, 2, 200)
+    pool = await open_pool(database, "verify", 1, 2, None)
     try:
         yield Walker(pool, VerifyStatements("public"), Pace(0), only)
     finally:
