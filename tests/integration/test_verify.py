@@ -8,9 +8,10 @@ import pytest
 from indexer.verify import walk
 from indexer.verify.checks import all_checks
 from indexer.verify.finding import Check, Finding, Look
+from indexer.verify.statements import VerifyStatements
 from indexer.verify.walk import Walker
 from tests.integration.planted_rows import PLANTED
-from tests.integration.verifying import POST, findings, reconcile, verify, walking, world
+from tests.integration.verifying import POST, REPOST, findings, reconcile, verify, walking, world
 from tests.integration.writing import Snapshot, Writing, snapshot, writing, wrong_counters
 from tests.messages import C1, REVS, A, create, like, like_uri
 
@@ -158,3 +159,14 @@ async def test_sample_begins_at_places_all_over_a_table(database: str, monkeypat
             pass
         assert 100 <= len(set(seen)) <= 200
         assert len({uri[len("at://did:plc:") + 20 :][:2] for uri in seen}) > 8
+
+
+async def test_column_that_the_database_does_not_have_is_not_missed(database: str) -> None:
+    """Databases before October 2025 have no `via` (schema/needs.py)."""
+    async with writing(database) as sink, walking(database, "like") as walker:
+        await sink.feed([create(like_uri(A, "1"), like(POST, via=REPOST), REVS[1], C1)])
+        await sink.pool.execute("""ALTER TABLE "like" DROP COLUMN via, DROP COLUMN "viaCid" """)
+        walker.statements = VerifyStatements("public", {("like", "via"), ("like", "viaCid")})
+        assert await findings(walker) == []
+        await sink.pool.execute("""UPDATE "like" SET cid = 'planted'""")
+        assert [one.kind for one in await findings(walker)] == ["like.differs"]

@@ -27,8 +27,12 @@ async def _find(look: Look, uris: Sequence[str]) -> list[Finding]:
     revs = dict(await look.fetch("revs_looked_at", sorted(set(owners.values()))))
     found = []
     for uri, row in pointing.items():
+        by_kind: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
         for what, detail, is_reference in _faults(row, rows, owners.get(uri), revs):
-            found.append(Finding(f"duplicate_record.{what}", uri, uri, detail, DIV_13 if is_reference else None))
+            by_kind[f"duplicate_record.{what}"].append((detail, is_reference))
+        for kind, several in by_kind.items():
+            known = DIV_13 if all(is_reference for _, is_reference in several) else None
+            found.append(Finding(kind, uri, uri, "; ".join(detail for detail, _ in several), known))
     return found
 
 

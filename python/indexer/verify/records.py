@@ -69,11 +69,10 @@ def _of_record(rows: Rows, uri: str) -> Iterator[Finding]:
     if row is not None:
         main = kind.tables[0]
         cid, came = row[main.index("cid")], row[main.index("indexedAt")]
-        if cid != record.cid:
-            known = DIV_17 if came != record.indexed_at else None
-            yield Finding(f"{main.name}.differs", uri, uri, f"cid {cid} is not that of its record", known, dids=dids)
-            if known is not None:
-                return  # all its rows are those of another version
+        if cid != record.cid and came != record.indexed_at:
+            # all its rows are those of another version
+            yield Finding(f"{main.name}.differs", uri, uri, f"cid {cid} is not that of its record", DIV_17, dids=dids)
+            return
     indexed = row is not None or uri not in rows.pointing
     for table, expected in rows.expected(uri, indexed=indexed).items():
         actual = rows.of(table, uri)

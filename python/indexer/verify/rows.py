@@ -90,7 +90,10 @@ class Rows:
         return found
 
     def _adapted(self, table: Table, row: Row, uri: str) -> Row:
-        """A profile without createdAt has the time of processing: that of its row, or about when it came."""
+        """Without what the database has no column for, with what nothing says any more: createdAt of some profiles."""
+        written = self.look.statements.written(table)
+        if len(written) < len(table.columns):
+            row = tuple(value if name in written else None for name, value in zip(table.columns, row, strict=True))
         if table.name == "profile" and "createdAt" not in self.versions[uri].value:
             at, actual = table.index("createdAt"), self.of(table, uri)
             return (*row[:at], actual[0][at] if actual else self.versions[uri].time, *row[at + 1 :])
