@@ -77,7 +77,7 @@ def _add_common(parser: argparse.ArgumentParser, sample: str) -> None:
         "--sample",
         type=flags.checked(share),
         metavar="PERCENT",
-        help=f"of each table's rows, spread over its keys; at least 10000 [INDEXER_VERIFY_SAMPLE; default {sample}]",
+        help=f"of each table's rows, spread over its keys; at least 10000 [INDEXER_VERIFY_SAMPLE; default {sample.replace("%", "%%")}]",
     )
     much.add_argument("--all", action="store_true", help="every row")
     parser.add_argument(

@@ -1,3 +1,4 @@
+-- optional: indexer reconcile
 -- How far `reconcile` is, so that a run that was broken off goes on: a row per task (what was asked for) and pass over a table.
 CREATE TABLE indexer.reconcile (
     task text NOT NULL, -- the flags that decide what is looked at
