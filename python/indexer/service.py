@@ -211,6 +211,10 @@ async def _until_done(
         if settings.aggregates == "recount":
             recount = _recount(beside.recounter, lanes_ended, drain=settings.drain)
             finishing.add(start(recount, "recount"))
+        elif settings.aggregates == "delta":
+            end = lanes_ended if settings.drain else asyncio.Event()
+            left = start(beside.recounter.finish_what_is_left(end), "recount")
+            finishing |= {left} if settings.drain else set()
         if beside.handles is not None:
             finishing.add(start(beside.handles.run(lanes_ended), "handles"))
         hurried = asyncio.create_task(signals.too_late(stop, hurry, settings.grace_s), name="grace")

@@ -294,3 +294,25 @@ def test_drain_waits_for_what_is_being_counted(database: str, redis_url: str, tm
             return counted, await other.fetchval("SELECT count(*) FROM indexer.dirty_count")
 
     assert asyncio.run(drained_behind_a_lock()) == (2, 0)
+
+
+@pytest.mark.parametrize("flags", [("--drain",), ()])
+def test_marks_of_before_are_counted_by_an_instance_with_deltas(
+    database: str, redis_url: str, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    """The last instance that recounted was stopped with marks in hand: nobody else would count them."""
+    asyncio.run(fill(database, *likes(2)))
+
+    async def counted() -> tuple[int | None, int]:
+        async with session(database) as other:
+            likes_ = await other.fetchval('SELECT "likeCount" FROM post_agg WHERE uri = $1', P)
+            return likes_, await other.fetchval("SELECT count(*) FROM indexer.dirty_count")
+
+    assert asyncio.run(counted()) == (None, 2)
+    with running(database, redis_url, tmp_path, *flags, environment={"INDEXER_AGGREGATES": "delta"}) as daemon:
+        if flags:
+            assert daemon.wait() == 0, daemon.output
+        else:
+            daemon.until(lambda: asyncio.run(counted()) == (2, 0))
+            assert daemon.stop() == 0
+    assert asyncio.run(counted()) == (2, 0)

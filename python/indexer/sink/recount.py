@@ -16,7 +16,7 @@ from indexer.database import Connection, Pool, transaction
 from indexer.murmur import murmur3_32
 from indexer.sink.faults import fault_class
 from indexer.sink.statements import Statements
-from indexer.supervision import beat
+from indexer.supervision import beat, relying
 
 log = structlog.get_logger()
 
@@ -63,6 +63,12 @@ class Recounter:
                 self._forgive(error)
             if left:
                 await asyncio.sleep(RETRY_S)
+
+    async def finish_what_is_left(self, end: asyncio.Event) -> None:
+        """For an instance with deltas: marks of those that recounted and are gone; then wait for `end`."""
+        await self.finish()
+        with relying():
+            await end.wait()
 
     async def drain(self) -> None:
         """Count until nothing is marked, or what is marked is in somebody else's hands."""
