@@ -86,7 +86,7 @@ def _count(text: str) -> int:
 def _demo(given: argparse.Namespace) -> int:
     from indexer import demo
 
-    status: int = demo.main(given.messages)
+    status: int = demo.main(given.messages, migration=given.migration)
     return status
 
 
@@ -185,9 +185,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--messages",
         type=_count,
-        default=20_000,
         metavar="COUNT",
-        help="made-up messages that follow the recording (default 20000)",
+        help="made-up messages (default 20000; 3000 with --migration)",
+    )
+    demo.add_argument(
+        "--migration",
+        action="store_true",
+        help="rehearse a move from TypeScript indexers instead, with kills and a way back (docs/migrating.md)",
     )
     demo.set_defaults(command=_demo)
 

@@ -26,12 +26,17 @@ LIKED = 3
 """Made-up posts that are shown."""
 
 
-def main(messages: int = MESSAGES) -> int:
+def main(messages: int | None = None, *, migration: bool = False) -> int:
     """Run the demo with so many made-up messages; the exit code. IndexerError where something is missing or fails."""
     terminal = Terminal(sys.stdout, os.environ)
     try:
         with _stoppable():
-            return _demo(terminal, messages)
+            if migration:
+                from indexer.demo.migration import MESSAGES as FEWER
+                from indexer.demo.migration import rehearse
+
+                return rehearse(terminal, FEWER if messages is None else messages)
+            return _demo(terminal, MESSAGES if messages is None else messages)
     except KeyboardInterrupt:
         terminal.say("stopped early; the servers are stopped, their data is gone")
         return ExitCode.STOPPED_EARLY

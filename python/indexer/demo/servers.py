@@ -40,7 +40,8 @@ def servers(environ: Mapping[str, str]) -> Iterator[Servers]:
         named = _named(environ, REDIS, values.redis_url)
         redis_url = stack.enter_context(_named_redis(named) if named else _private_redis())
         if named := _named(environ, POSTGRES, values.postgres_url):
-            yield Servers(redis_url, stack.enter_context(_named_database(named)), None)
+            own = stack.enter_context(database(named, f"indexer_demo_{os.getpid()}"))
+            yield Servers(redis_url, own, None)
         else:
             private = stack.enter_context(embedded.postgres(SETTINGS))
             yield Servers(redis_url, private.url, private.pid)
@@ -81,8 +82,8 @@ def _named_redis(url: str) -> Iterator[str]:
 
 
 @contextmanager
-def _named_database(url: str) -> Iterator[str]:
-    name = f"indexer_demo_{os.getpid()}"
+def database(url: str, name: str) -> Iterator[str]:
+    """A new database on the server of `url`, dropped at the end of the block."""
     try:
         _execute(url, f"CREATE DATABASE {values.quoted(name)} TEMPLATE template0 ENCODING 'UTF8'")
     except (asyncpg.PostgresError, OSError) as fault:

@@ -69,9 +69,10 @@ class Child:
         way: str,
         death_signal: signal.Signals,
         environment: Mapping[str, str] | None = None,
+        name: str | None = None,
     ) -> None:
-        """`environment` adds to that of this process."""
-        self.name = Path(command[0]).name
+        """`environment` adds to that of this process; `name` is that of the log, where several share a folder."""
+        self.name = name or Path(command[0]).name
         self.log = folder.path / f"{self.name}.log"
         # The kernel's signal comes when the *thread* that started the process ends: only the main one may ask for it.
         by_kernel = sys.platform == "linux" and threading.current_thread() is threading.main_thread()
