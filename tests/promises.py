@@ -39,6 +39,8 @@ PROMISES = (
             f"{CONVERGENCE}state_machine.py::test_any_delivery_of_many_histories_gives_the_same_tables",
             f"{ACCEPTANCE}daemon_names.py::test_killed_daemon_is_replaced_under_its_name_and_nothing_is_lost",
             f"{ACCEPTANCE}daemon_removal.py::test_deletion_that_is_killed_ends_as_if_the_account_had_never_been",
+            f"{ACCEPTANCE}demo_migration.py::test_move_is_played_and_proved",
+            f"{ACCEPTANCE}migration_guide.py::test_every_command_works_in_order",
         ),
     ),
     Promise(

@@ -7,11 +7,16 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from prometheus_client import generate_latest
 
 from indexer import cli
 from indexer._native import IGNORED_REASONS, REJECT_REASONS
+from indexer.demo.migration import play
+from indexer.metrics import Metrics
+from indexer.settings import OPTIONS
 from indexer.sink.faults import fault_class
 from indexer.verify.checks import words
+from tests.guides import commands_by_heading
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/messages.md").read_text(encoding="utf-8")
@@ -101,6 +106,44 @@ def test_commands_for_operators_are_as_they_are_written() -> None:
     for heading in headings:
         assert any(command[: len(heading.split())] == heading.split() for command in words), heading
     assert len(headings) >= 3
+
+
+GUIDE = ROOT / "docs/migrating.md"
+
+
+def test_commands_of_the_migration_guide_are_as_they_are_written() -> None:
+    """They are run by tests/acceptance/test_migration_guide.py, which takes minutes."""
+    lines = [line for lines in commands_by_heading(GUIDE).values() for line in lines]
+    assert len(lines) > 30
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if words[:2] == ["indexer", "reconcile"]:
+            continue  # not there yet
+        if words[0] == "indexer":
+            cli._parser().parse_args(words[1:])
+        elif words[0] == "export":
+            assert words[1].partition("=")[0] in {name for row in OPTIONS for name in row.variables}
+        else:
+            assert words[:2] == ["docker", "compose"], line
+            assert words[2] in ("up", "start", "stop")
+            assert {word for word in words[3:] if word != "-d"} <= {*play.STAND_INS, *play.OURS}
+
+
+def test_rehearsal_plays_commands_of_the_guide() -> None:
+    lines = [line for lines in commands_by_heading(GUIDE).values() for line in lines]
+    for words in play.COMMANDS:
+        assert any(line.split()[1 : len(words) + 1] == list(words) for line in lines), words
+
+
+def test_figures_of_the_migration_guide_are_there() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    series = generate_latest(Metrics(["firehose_live"]).registry).decode()
+    for name in set(re.findall(r"`(?:rate\()?(indexer_[a-z]\w+)[{\[`]", text)):
+        assert re.search(rf"^{name}\b", series, re.M), name
+    codes = set(re.findall(r"`((?:redis|streams|postgres|pooler|network)\.\w+)`", text))
+    assert len(codes) > 5
+    listed = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    assert [code for code in codes if f"`{code}`" not in listed] == []
 
 
 def test_all_that_the_doctor_can_find_is_listed() -> None:

@@ -76,6 +76,7 @@ def index_alone(fleet: Fleet, redis: Redis, feed: Feed, url: str) -> None:
         INDEXER_CONSUMER="undisturbed",
         INDEXER_STREAMS=f"{ALONE[LIVE]},{ALONE[BACKFILL]}",
         INDEXER_LABEL_STREAM=ALONE[LABELS],
+        INDEXER_NOTIFICATIONS=SETTINGS["INDEXER_NOTIFICATIONS"],
     )
     if done.status:
         raise IndexerError(
