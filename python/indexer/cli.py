@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from indexer import flags
+from indexer import completion, flags
 from indexer.control import arguments as control
 from indexer.dlq import arguments as dlq
 from indexer.doctor import arguments as doctor
@@ -248,6 +248,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for package in (doctor, status, control, dlq, handover, verify):
         package.add(commands)
+    completion.add(commands, parser)
     return parser
 
 

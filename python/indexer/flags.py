@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from indexer.errors import ExitCode
@@ -42,6 +42,17 @@ def add_options(parser: argparse.ArgumentParser, rows: Sequence[Option]) -> None
         unit = row.unit if "|" in row.unit else row.unit.upper()
         switch: dict[str, Any] = {"nargs": "?", "const": "true"} if row.unit == "true|false" else {}
         parser.add_argument(row.flag, dest=row.field, metavar=unit, help=text.replace("%", "%%"), **switch)
+
+
+def parsers(
+    parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+    """A parser and those of its commands, each with the words that lead there."""
+    yield words, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                yield from parsers(command, (*words, name))
 
 
 def given(arguments: argparse.Namespace) -> dict[str, str | None]:
