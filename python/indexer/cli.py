@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from indexer import completion, flags
+from indexer import completion, flags, twins
 from indexer.control import arguments as control
 from indexer.dlq import arguments as dlq
 from indexer.doctor import arguments as doctor
@@ -38,8 +38,9 @@ exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. Faults that somebody can mend are three lines on standard error."""
     parser = _parser()
-    given = parser.parse_args(arguments)
     try:
+        words = twins.given(parser, sys.argv[1:] if arguments is None else arguments, os.environ)
+        given = parser.parse_args(words)
         return int(given.command(given))
     except IndexerError as fault:
         sys.stderr.write(f"indexer: {fault}\n")
@@ -181,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         help="index a recording with private servers, show what happened, leave nothing",
         description="Start private servers (extra `embedded`), index a bundled recording, show what happened.",
+        allow_abbrev=False,
     )
     demo.add_argument(
         "--messages",
@@ -249,6 +251,7 @@ def _parser() -> argparse.ArgumentParser:
     for package in (doctor, status, control, dlq, handover, verify):
         package.add(commands)
     completion.add(commands, parser)
+    twins.add(parser)
     return parser
 
 

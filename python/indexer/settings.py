@@ -112,6 +112,9 @@ OTHER_VARIABLES = (
     "INDEXER_REDIS_SERVER",
 )
 
+OF_COMMANDS: set[str] = set()
+"""Variables of flags that belong to one command, noted when its parser is made (`twins.py`)."""
+
 # What Kubernetes sets in every pod beside a Service that is called `indexer`.
 _SERVICE_LINK = re.compile(r"INDEXER_(SERVICE_(HOST|PORT.*)|PORT(_\d+_(TCP|UDP).*)?)")
 
@@ -229,7 +232,7 @@ def option(field: str) -> Option:
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """A warning for each INDEXER_* variable that nothing reads, with the name that was probably meant."""
     known = {name for row in OPTIONS for variable in row.variables for name in (variable, f"{variable}_FILE")}
-    known.update(OTHER_VARIABLES)
+    known.update(OTHER_VARIABLES, OF_COMMANDS)
     warnings = []
     for variable in sorted(environ):
         if not variable.startswith("INDEXER_") or variable in known or _SERVICE_LINK.fullmatch(variable):

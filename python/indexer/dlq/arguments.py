@@ -81,8 +81,10 @@ def _add_ids(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cause", type=_text, help="as `ls` shows it, or its word before the colon (`db`: every db_…)")
-    parser.add_argument("--stream", type=_text, help="of this stream")
+    parser.add_argument(
+        "--cause", type=_text, metavar="CAUSE", help="as `ls` shows it, or its word before the colon (`db`: every db_…)"
+    )
+    parser.add_argument("--stream", type=_text, metavar="NAME", help="of this stream")
     parser.add_argument(
         "--since", type=_since, metavar="TIME", help="that died since then: 2026-01-31T12:00 (UTC), or 90m, 12h, 7d ago"
     )

@@ -62,9 +62,7 @@ def _top(given: argparse.Namespace) -> int:
 
 
 def _add_interval(parser: argparse.ArgumentParser, default: float, text: str) -> None:
-    parser.add_argument(
-        "--interval", type=_seconds, default=default, metavar="SECONDS", help=f"{text} (default {default:g})"
-    )
+    parser.add_argument("--interval", type=_seconds, default=default, metavar="SECONDS", help=text)
 
 
 def _seconds(text: str) -> float:
