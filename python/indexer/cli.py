@@ -188,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
         "--messages",
         type=_count,
         metavar="COUNT",
-        help="made-up messages (default 20000; 3000 with --migration)",
+        help="made-up messages (default 20000; 2000 with --migration)",
     )
     demo.add_argument(
         "--migration",

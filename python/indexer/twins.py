@@ -16,7 +16,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     for words, command in flags.parsers(parser):
         for action in command._actions:
             if _is_flag(action) and "[" not in (action.help or ""):
-                name = _variable(words, action)
+                name = variable(words, action)
                 settings.OF_COMMANDS.add(name)
                 action.help = f"{action.help} [{name}{_default(action)}]"
 
@@ -36,7 +36,7 @@ def given(parser: argparse.ArgumentParser, arguments: Sequence[str], environ: Ma
             there |= set(group._group_actions)
     added: list[str] = []
     for action in command._actions:
-        name = _variable(words, action)
+        name = variable(words, action)
         text = environ.get(name, "").strip()
         if text and action not in there and name in (action.help or ""):
             added += _as_flag(command, action, name, text)
@@ -69,7 +69,8 @@ def _as_flag(command: argparse.ArgumentParser, action: argparse.Action, name: st
         raise ConfigError(f"{name}={values.mask(text)} is not allowed", cause, f"correct {name}, or unset it") from None
 
 
-def _variable(words: Sequence[str], action: argparse.Action) -> str:
+def variable(words: Sequence[str], action: argparse.Action) -> str:
+    """The name of the variable of a flag that belongs to one command."""
     parts = (*words, *action.option_strings[-1:])
     return "_".join(("INDEXER", *(part.lstrip("-").replace("-", "_").upper() for part in parts)))
 

@@ -45,6 +45,11 @@ def test_every_flag_says_its_variable_its_unit_and_its_default() -> None:
         assert not re.search(r"default.*default", text), f"{name}: {text}"
 
 
+def test_help_of_every_command_can_be_shown() -> None:
+    for words, parser in flags.parsers(cli._parser()):
+        assert " ".join(("usage: indexer", *words)) in parser.format_help()
+
+
 def test_flags_that_end_a_command_have_none() -> None:
     for _, parser in flags.parsers(cli._parser()):
         for action in parser._actions:
@@ -65,7 +70,7 @@ def test_variable_of_a_command_does_what_its_flag_does() -> None:
     tried = 0
     for words, parser, action in every_flag():
         name, flag = variable(action), action.option_strings[-1]
-        if not name.startswith("_".join(("INDEXER", *words)).upper().replace("-", "_")) or name in OF_SETTINGS:
+        if name != twins.variable(words, action) or name in OF_SETTINGS:
             continue  # it is read by the command itself, and tested with it
         text = texts.get(str(action.metavar), "word") if action.nargs != 0 else "true"
         asked = [flag] if action.nargs == 0 else [f"{flag}={text}"]

@@ -21,7 +21,7 @@ from indexer.demo.terminal import Terminal
 from indexer.errors import ExitCode, IndexerError
 from indexer.schema import create
 
-MESSAGES = 3_000
+MESSAGES = 2_000
 SCHEMA = "public"
 SETTINGS = {
     "DB_POOL_MAX_SIZE": "4",
