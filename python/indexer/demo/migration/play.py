@@ -42,7 +42,7 @@ class Play:
         self._until_still()
         failed = sum(self._fleet.holders().values())
         self._note(
-            f"{failed:,} broken messages stay pending: TypeScript tries them again when it starts again, and so on"
+            f"what is broken stays pending ({failed:,} by now): TypeScript tries it again when it starts again, and so on"
         )
 
     def beside(self) -> None:

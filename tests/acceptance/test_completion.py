@@ -1,7 +1,6 @@
 """`indexer completion`: what a shell offers with its script is every command and every flag."""
 
 import os
-import shutil
 import subprocess
 import sys
 from functools import cache
@@ -76,7 +75,7 @@ def test_bash_offers_every_command_and_flag() -> None:
         assert wanted <= shown, line
 
 
-@pytest.mark.skipif(not shutil.which("fish"), reason="there is no fish here; the next test reads its script")
+@pytest.mark.needs_fish
 def test_fish_offers_every_command_and_flag() -> None:
     asked = questions()
     found = offered(("fish", "--no-config", "-c", ASK_FISH), "fish", [line for line, _ in asked])
@@ -95,11 +94,12 @@ def test_script_names_every_command_and_flag(shell: str) -> None:
                 assert written in text or option == "-h", (words, option)
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    "shell",
+    ["bash", pytest.param("zsh", marks=pytest.mark.needs_zsh), pytest.param("fish", marks=pytest.mark.needs_fish)],
+)
 def test_shell_understands_its_script(shell: str) -> None:
-    if not (program := shutil.which(shell)):
-        pytest.skip(f"there is no {shell} here")
-    subprocess.run([program, "-n"], input=script(shell), text=True, check=True)
+    subprocess.run([shell, "-n"], input=script(shell), text=True, check=True)
 
 
 def test_help_does_not_wait_for_it() -> None:
