@@ -12,6 +12,8 @@ from indexer.demo import reasons, recording, summary
 from indexer.demo.daemon import Counts
 from indexer.demo.feed import Fed
 from indexer.demo.findings import Findings, Letters
+from indexer.demo.migration import story
+from indexer.demo.migration.proof import Compared, Proof
 from indexer.demo.terminal import Terminal, columns_of, fitted, readable
 
 
@@ -119,3 +121,34 @@ def test_dumb_terminal_gets_no_control_sequences() -> None:
     terminal.progress("indexing", 1, 2, 0)
     terminal.say("done")
     assert "\x1b" not in screen.getvalue()
+
+
+def rehearsed(proof: Proof, left: tuple[int, dict[str, int]]) -> str:
+    file = io.StringIO()
+    story.write(Terminal(file, {}), 2_000, 3, 120, left, proof)
+    return file.getvalue()
+
+
+def test_rehearsal_says_that_nothing_is_lost_where_that_is_so() -> None:
+    text = rehearsed(Proof({"like": Compared(1_201, 0, 0)}, counters=9, letters=4, dropped=1), (0, {}))
+    assert "1,201 rows of 1 tables are equal:" in text
+    assert "equal, but for 1 that are not JSON" in text
+    assert "2,000 messages, 3 processes killed with 120 of them in hand" in text
+    assert "nothing is lost, nothing is there twice, every counter is right" in text
+
+
+@pytest.mark.parametrize(
+    ("proof", "left", "line"),
+    [
+        (Proof({"like": Compared(7, 2, 1)}), (0, {}), "NOT EQUAL: like, 2 rows missing, 1 not wanted"),
+        (Proof(miscounted={"likeCount": 3}), (0, {}), "WRONG: likeCount 3 times"),
+        (Proof(letters_missing=2), (0, {}), "NOT EQUAL: 2 missing, 0 not wanted"),
+        (Proof(), (1, {"typescript-1": 1}), "1  entries; typescript-1 holds 1"),
+        (Proof(), (1, {}), "1  entries; nothing is pending"),
+    ],
+)
+def test_rehearsal_says_what_is_not_as_it_should_be(proof: Proof, left: tuple[int, dict[str, int]], line: str) -> None:
+    text = rehearsed(proof, left)
+    assert line in text
+    assert "THIS IS NOT AS IT SHOULD BE" in text
+    assert "nothing is lost" not in text

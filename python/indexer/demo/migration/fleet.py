@@ -21,6 +21,8 @@ from indexer.errors import IndexerError
 from indexer.settings import OPTIONS
 
 STALLED_S = 60.0
+PATIENCE_S = 900.0
+"""With a command, which may have many messages to index."""
 LOOK_S = 0.005
 """Between two looks whether a process has something in hand."""
 ENOUGH = 40
@@ -143,7 +145,7 @@ class Fleet:
         """Commands beside each other, to their end."""
         children = [self._child((*INDEXER, *words), settings) for words in several]
         try:
-            return [Done(child.finish(), _text(child)) for child in children]
+            return [Done(_ended(child), _text(child)) for child in children]
         finally:
             for child in children:
                 child.stop((signal.SIGKILL,))
@@ -203,6 +205,13 @@ class Fleet:
 
 def _files(variables: Sequence[str]) -> list[str]:
     return [f"{name}_FILE" for name in variables]
+
+
+def _ended(child: Child) -> int:
+    try:
+        return child.process.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        raise _fault(f"{child.name} did not end within {PATIENCE_S:.0f} s", child) from None
 
 
 def _text(child: Child) -> list[str]:

@@ -41,9 +41,7 @@ class Play:
         self._add(15)
         self._until_still()
         failed = sum(self._fleet.holders().values())
-        self._note(
-            f"what is broken stays pending ({failed:,} by now): TypeScript tries it again when it starts again, and so on"
-        )
+        self._note(f"what is broken stays pending ({failed:,} by now): TypeScript tries it again at its next start")
 
     def beside(self) -> None:
         """Phase one."""
