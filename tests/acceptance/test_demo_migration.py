@@ -11,6 +11,7 @@ import pytest
 
 from indexer.embedded.process import remove_stale_folders
 from tests.acceptance.test_demo import assert_nothing_is_left, environment, start, temporary
+from tests.guides import is_known
 
 __all__ = ["temporary"]
 
@@ -28,6 +29,7 @@ def test_move_is_played_and_proved(temporary: Path) -> None:
     played = re.findall(r"^  \$ indexer (.+)$", output, re.M)
     assert [words.split()[0] for words in played] == [
         "schema", "doctor", "takeover", "status", "takeover", "takeover", "release", *["takeover"] * 4, "status",
+        *(["reconcile"] if is_known("reconcile") else []),
     ]  # fmt: skip
     killed = [int(number.replace(",", "")) for number in re.findall(r"kill -9 .+, with ([\d,]+) messages", output)]
     assert len(killed) == 3

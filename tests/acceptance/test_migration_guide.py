@@ -13,12 +13,12 @@ from indexer.demo.migration.fleet import Fleet
 from indexer.demo.migration.messages import Feed
 from indexer.demo.migration.play import OURS, STAND_INS
 from indexer.demo.migration.proof import prove
-from tests.guides import commands_by_heading
+from tests.conftest import execute
+from tests.guides import commands_by_heading, is_known
 
 GUIDE = Path(__file__).parents[2] / "docs/migrating.md"
 SERVERS = {"REDIS_HOST", "DB_POSTGRES_URL"}
 ELSEWHERE = {"indexer demo --migration": "test_demo_migration.py"}
-NOT_YET = "indexer reconcile "
 ONE, TWO, THREE = "Phase one: beside them", "Phase two: theirs go by twos", "Phase three: alone"
 IN_ORDER = (
     "Migrating", "Before",
@@ -29,6 +29,11 @@ IN_ORDER = (
 """The way back of a phase, then the way there again."""
 OF_THESE_SERVERS = {"redis.not_persistent", "redis.policy", "network.dns", "network.directory"}
 """What a doctor finds at the servers of tests."""
+
+
+LOST = """UPDATE post_agg SET "likeCount" = "likeCount" - 1 WHERE uri = (
+    SELECT min(uri) FROM post_agg WHERE "likeCount" > 0)"""
+"""A like that a killed TypeScript indexer has written and not counted."""
 
 
 class Desk:
@@ -74,7 +79,7 @@ class Desk:
             found = {code for line in done.lines for code in re.findall(r"^found: .*\[(\S+)\]$", line)}
             assert found <= OF_THESE_SERVERS, done.lines
         else:
-            assert done.status == 0, (words, done.lines)
+            assert done.status == (1 if "--dry-run" in words and words[0] == "reconcile" else 0), (words, done.lines)
 
 
 @pytest.mark.long
@@ -89,9 +94,13 @@ def test_every_command_works_in_order(database: str, other_database: str, redis_
         desk.compose("start", *STAND_INS)
         for heading in IN_ORDER:
             desk.feed.add(100)
+            if heading == THREE and is_known("reconcile"):
+                fleet.until(fleet.is_still)
+                execute(database, LOST)
             for line in commands[heading]:
-                if line not in ELSEWHERE and not line.startswith(NOT_YET):
-                    desk.type(line)
+                if line in ELSEWHERE or (line.startswith("indexer reconcile ") and not is_known("reconcile")):
+                    continue
+                desk.type(line)
             fleet.until(fleet.is_still)
             if heading == THREE:
                 assert fleet.length() == 0

@@ -41,7 +41,7 @@ def rehearse(terminal: Terminal, messages: int) -> int:
     with ExitStack() as stack:
         terminal.doing("starting the servers")
         place = stack.enter_context(servers(os.environ))
-        terminal.say(f"private servers, ready after {time.monotonic() - began:.1f} s")
+        terminal.say(f"servers: ready after {time.monotonic() - began:.1f} s")
         redis = stack.enter_context(Redis.from_url(place.redis_url))
         feed = Feed(redis)
         environment = {**SETTINGS, "REDIS_HOST": place.redis_url, "DB_POSTGRES_URL": place.postgres_url}
