@@ -34,7 +34,8 @@ def environment(temporary: Path, **variables: str) -> dict[str, str]:
     """This process's, without servers that it names; and with settings of a daemon that must not matter."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("INDEXER_", "NO_COLOR"))}
     daemon = {"REDIS_URL": "redis://127.0.0.1:1", "INDEXER_BATCH_SIZE": "0", "INDEXER_STREAMS": "other"}
-    return {**kept, **daemon, "TMPDIR": str(temporary), "COLUMNS": "100", **variables}
+    flags = {"INDEXER_RUN_DRAIN": "true", "INDEXER_STATUS_JSON": "true", "INDEXER_TAKEOVER_DRY_RUN": "true"}
+    return {**kept, **daemon, **flags, "TMPDIR": str(temporary), "COLUMNS": "100", **variables}
 
 
 def start(command: Sequence[str], environ: dict[str, str]) -> "subprocess.Popen[str]":

@@ -1,6 +1,7 @@
 """The real daemon as a process of its own: `indexer run`, with its log and its port for metrics."""
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -105,6 +106,11 @@ class Daemon:
         return IndexerError("the indexer did not finish", f"{cause}; its last lines: {self._child.tail()}", "report it")
 
 
+def blanked(environ: Mapping[str, str]) -> dict[str, str]:
+    """What this process's environment says to commands, taken back; empty counts as unset."""
+    return {name: "" for name in environ if name.startswith("INDEXER_")}
+
+
 @contextlib.contextmanager
 def running(settings: Mapping[str, str]) -> Iterator[Daemon]:
     """Start `indexer run` for the time of the block, with texts by field of `Settings`; all else has its default.
@@ -115,7 +121,7 @@ def running(settings: Mapping[str, str]) -> Iterator[Daemon]:
     texts = {option.field: settings.get(option.field, option.default) for option in OPTIONS}
     given = [option for option in OPTIONS if texts[option.field] is not None]
     flags = [f"{option.flag}={texts[option.field]}" for option in given if not option.secret]
-    environment: dict[str, str] = {}
+    environment = blanked(os.environ)
     for option in given:
         if option.secret:
             first, *others = option.variables

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from indexer.demo.daemon import blanked
 from indexer.demo.migration.messages import GROUPS
 from indexer.embedded.process import Child, private_folder
 from indexer.errors import IndexerError
@@ -74,6 +76,7 @@ class Fleet:
     def __init__(self, environment: Mapping[str, str], redis: Redis) -> None:
         """`environment` has the settings that all of them share; this process's own reach none of them."""
         self._environment = {name: "" for row in OPTIONS for name in (*row.variables, *_files(row.variables))}
+        self._environment |= blanked(os.environ)
         self._environment.update(environment)
         self._redis = redis
         self._stack = ExitStack()
