@@ -18,6 +18,7 @@ __all__ = ["temporary"]
 COMMAND = (sys.executable, "-m", "indexer", "demo", "--migration", "--messages", "1200")
 
 
+@pytest.mark.skipif(not is_known("reconcile"), reason="counts that a killed stand-in lost are mended by reconcile")
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_move_is_played_and_proved(temporary: Path) -> None:
@@ -29,7 +30,7 @@ def test_move_is_played_and_proved(temporary: Path) -> None:
     played = re.findall(r"^  \$ indexer (.+)$", output, re.M)
     assert [words.split()[0] for words in played] == [
         "schema", "doctor", "takeover", "status", "takeover", "takeover", "release", *["takeover"] * 4, "status",
-        *(["reconcile"] if is_known("reconcile") else []),
+        "reconcile",
     ]  # fmt: skip
     killed = [int(number.replace(",", "")) for number in re.findall(r"kill -9 .+, with ([\d,]+) messages", output)]
     assert len(killed) == 3
