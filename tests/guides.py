@@ -3,13 +3,6 @@
 import re
 from pathlib import Path
 
-from indexer import cli, flags
-
-
-def is_known(command: str) -> bool:
-    """Whether this version has the command: a page may tell of one that comes with the next change (`reconcile`)."""
-    return (command,) in dict(flags.parsers(cli._parser()))
-
 
 def commands_by_heading(page: Path) -> dict[str, list[str]]:
     """The lines of the blocks of `sh`, by the heading above them; headings without any are left out."""

@@ -101,10 +101,6 @@ OPTIONS: tuple[Option, ...] = (
 
 # Read elsewhere: by the tests and the demo (interface.md), by the launcher of embedded servers, by single commands.
 OTHER_VARIABLES = (
-    "INDEXER_VERIFY_SAMPLE",
-    "INDEXER_VERIFY_PAUSE_MS",
-    "INDEXER_VERIFY_RATE",
-    "INDEXER_VERIFY_EXAMPLES",
     "INDEXER_TEST_REDIS_URL",
     "INDEXER_TEST_POSTGRES_URL",
     "INDEXER_TEST_REQUIRE_PACKAGES",

@@ -11,14 +11,12 @@ import pytest
 
 from indexer.embedded.process import remove_stale_folders
 from tests.acceptance.test_demo import assert_nothing_is_left, environment, start, temporary
-from tests.guides import is_known
 
 __all__ = ["temporary"]
 
 COMMAND = (sys.executable, "-m", "indexer", "demo", "--migration", "--messages", "1200")
 
 
-@pytest.mark.skipif(not is_known("reconcile"), reason="counts that a killed stand-in lost are mended by reconcile")
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_move_is_played_and_proved(temporary: Path) -> None:

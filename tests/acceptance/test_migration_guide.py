@@ -14,7 +14,7 @@ from indexer.demo.migration.messages import Feed
 from indexer.demo.migration.play import OURS, STAND_INS
 from indexer.demo.migration.proof import prove
 from tests.conftest import execute
-from tests.guides import commands_by_heading, is_known
+from tests.guides import commands_by_heading
 
 GUIDE = Path(__file__).parents[2] / "docs/migrating.md"
 SERVERS = {"REDIS_HOST", "DB_POSTGRES_URL"}
@@ -93,11 +93,11 @@ def test_every_command_works_in_order(database: str, other_database: str, redis_
         desk.compose("start", *STAND_INS)
         for heading in IN_ORDER:
             desk.feed.add(100)
-            if heading == THREE and is_known("reconcile"):
+            if heading == THREE:
                 fleet.until(fleet.is_still)
                 execute(database, LOST)
             for line in commands[heading]:
-                if line in ELSEWHERE or (line.startswith("indexer reconcile ") and not is_known("reconcile")):
+                if line in ELSEWHERE:
                     continue
                 desk.type(line)
             fleet.until(fleet.is_still)

@@ -199,7 +199,7 @@ Command = Callable[..., Done]
 def command(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """A command of the indexer, in this process: to start one takes seconds on a busy machine."""
     monkeypatch.setenv("DB_POSTGRES_URL", database)
-    monkeypatch.setenv("INDEXER_VERIFY_PAUSE_MS", "0")
+    monkeypatch.setenv("INDEXER_RECONCILE_PAUSE", "0")
 
     def run(*words: str, text: str = "") -> Done:
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))
@@ -269,7 +269,7 @@ def test_killed_again_and_again_it_comes_to_the_end(
         assert daemon.wait() == 0, daemon.output
     for statement in HARMLESS:
         asyncio.run(query(database, statement))
-    environment = {**os.environ, "DB_POSTGRES_URL": database, "INDEXER_VERIFY_PAUSE_MS": "20"}
+    environment = {**os.environ, "DB_POSTGRES_URL": database, "INDEXER_RECONCILE_PAUSE": "20"}
     words = [sys.executable, "-m", "indexer", "reconcile"]
     with (
         running(database, redis_url, tmp_path, consumer="a") as one,

@@ -1,12 +1,8 @@
 """The flags of `verify` and `reconcile`; nothing heavy is imported here."""
 
 import argparse
-import os
-from collections.abc import Callable
-from typing import Any
 
 from indexer import flags, values
-from indexer.errors import ConfigError
 from indexer.settings import option
 
 SETTINGS = ("postgres_url", "postgres_schema")
@@ -23,8 +19,13 @@ def add(commands: "flags.Commands") -> None:
         allow_abbrev=False,
     )
     _add_common(parser, "1%")
-    _add(parser, "--examples", "INDEXER_VERIFY_EXAMPLES", "5", "COUNT", values.whole_number(0, 10_000),
-         "keys that are shown of each class")  # fmt: skip
+    parser.add_argument(
+        "--examples",
+        type=flags.checked(values.whole_number(0, 10_000)),
+        default=5,
+        metavar="COUNT",
+        help="keys that are shown of each class",
+    )
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -60,7 +61,7 @@ def _verify(given: argparse.Namespace) -> int:
 
     from indexer.verify import commands
 
-    return asyncio.run(commands.verify(_read(given), flags.settings(given, SETTINGS)))
+    return asyncio.run(commands.verify(given, flags.settings(given, SETTINGS)))
 
 
 def _reconcile(given: argparse.Namespace) -> int:
@@ -68,7 +69,7 @@ def _reconcile(given: argparse.Namespace) -> int:
 
     from indexer.verify import commands
 
-    return asyncio.run(commands.reconcile(_read(given), flags.settings(given, SETTINGS)))
+    return asyncio.run(commands.reconcile(given, flags.settings(given, SETTINGS)))
 
 
 def _add_common(parser: argparse.ArgumentParser, sample: str) -> None:
@@ -76,10 +77,11 @@ def _add_common(parser: argparse.ArgumentParser, sample: str) -> None:
     much.add_argument(
         "--sample",
         type=flags.checked(share),
+        default=share(sample),
         metavar="PERCENT",
-        help=f"of each table's rows, spread over its keys; at least 10000 [INDEXER_VERIFY_SAMPLE; default {sample.replace("%", "%%")}]",
+        help=f"of each table's rows, spread over its keys; at least 10000 (default {sample.replace('%', '%%')})",
     )
-    much.add_argument("--all", action="store_true", help="every row")
+    much.add_argument("--all", action="store_const", dest="sample", const=1.0, help="every row")
     parser.add_argument(
         "--only",
         type=_words,
@@ -88,44 +90,22 @@ def _add_common(parser: argparse.ArgumentParser, sample: str) -> None:
         metavar="CLASS,...",
         help="only these classes (docs/verifying.md), tables, or aggregates, flags, duplicates, embeds",
     )
-    _add(parser, "--pause", "INDEXER_VERIFY_PAUSE_MS", "20", "MILLISECONDS", values.whole_number(0, 3_600_000),
-         "after each portion of 500 rows")  # fmt: skip
-    _add(parser, "--rate", "INDEXER_VERIFY_RATE", "off", "ROWS", _rate, "most rows looked at in a second, or off")
+    parser.add_argument(
+        "--pause",
+        type=flags.checked(values.whole_number(0, 3_600_000)),
+        default=20,
+        metavar="MILLISECONDS",
+        help="after each portion of 500 rows",
+    )
+    parser.add_argument(
+        "--rate",
+        type=flags.checked(_rate),
+        default="off",
+        metavar="ROWS",
+        help="most rows looked at in a second, or off",
+    )
     flags.add_json(parser)
     flags.add_options(parser, [option(field) for field in SETTINGS])
-    parser.set_defaults(default_sample=sample)
-
-
-def _add(
-    parser: argparse.ArgumentParser,
-    flag: str,
-    variable: str,
-    default: str,
-    unit: str,
-    parse: Callable[[str], object],
-    text: str,
-) -> None:
-    parser.add_argument(flag, type=flags.checked(parse), metavar=unit, help=f"{text} [{variable}; default {default}]")
-    twins = {**(parser.get_default("twins") or {}), flag.lstrip("-"): (variable, default, parse)}
-    parser.set_defaults(twins=twins)
-
-
-def _read(given: argparse.Namespace) -> argparse.Namespace:
-    """With what the environment says where a flag was left out."""
-    twins: dict[str, tuple[str, str, Callable[[str], Any]]] = dict(given.twins)
-    if given.all:
-        given.sample = 1.0
-    else:
-        twins["sample"] = ("INDEXER_VERIFY_SAMPLE", given.default_sample, share)
-    for name, (variable, default, parse) in twins.items():
-        if getattr(given, name) is not None:
-            continue
-        text = os.environ.get(variable, "").strip() or default
-        try:
-            setattr(given, name, parse(text))
-        except ValueError as fault:
-            raise ConfigError(f"{variable}={text} is not allowed", str(fault), f"correct {variable}") from None
-    return given
 
 
 def share(text: str) -> float:

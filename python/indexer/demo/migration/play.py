@@ -91,20 +91,13 @@ class Play:
 
     def alone(self) -> None:
         """Counters are mended once, then move by deltas."""
-        if self.can_reconcile():
-            self._run(*RECONCILE)
-        else:
-            self._note("`indexer reconcile` is not there yet: counters that TypeScript lost are as they are")
+        self._run(*RECONCILE)
         self._fleet.stop(*OURS)
         self._note("started again with INDEXER_AGGREGATES=delta")
         self._fleet.start(*OURS, ours=True, INDEXER_AGGREGATES="delta")
         self._feed.add(max(self._messages - len(self._feed.given), 0))
         self._until_empty()
         self._fleet.stop(*OURS)
-
-    def can_reconcile(self) -> bool:
-        """Whether this version has the command."""
-        return self._fleet.command(*RECONCILE, "--help").status == 0
 
     def _start_ours(self, *names: str) -> None:
         self._note(f"{' and '.join(names)} start: indexer run")
