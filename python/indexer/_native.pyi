@@ -19,6 +19,12 @@ DEBUG_BUILD: Final[bool]
 """True when compiled without optimization: do not measure such a build."""
 VERSION: Final[str]
 """The crate's version, the single source of the package's version."""
+COMMIT: Final[str]
+"""What INDEXER_COMMIT held when it was compiled; `unknown` without it."""
+TARGET: Final[str]
+"""The target triple that it was compiled for."""
+RUST: Final[str]
+"""The version of the Rust compiler."""
 
 @final
 class Event:

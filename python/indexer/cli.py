@@ -162,7 +162,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,  # a later flag must not change what a shorter one meant
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print the version and the facts of the build, and exit"
+    )
     parser.set_defaults(command=lambda _given: flags.print_help(parser))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -259,7 +261,7 @@ class _Version(argparse.Action):
     """As argparse's own, but the version is looked up only when asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from indexer import _native
+        from indexer import build
 
-        sys.stdout.write(f"indexer {_native.VERSION}\n")
+        sys.stdout.write(build.text())
         parser.exit(0)

@@ -1,6 +1,8 @@
 """The commands as a person meets them: what they print, and their exit codes."""
 
 import os
+import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +44,15 @@ def test_bare_command_prints_the_help() -> None:
 
 def test_version_is_an_answer_and_no_fault() -> None:
     found = command("--version")
-    assert (found.returncode, found.stdout, found.stderr) == (0, f"indexer {_native.VERSION}\n", "")
+    assert (found.returncode, found.stderr) == (0, "")
+    first, *facts = found.stdout.splitlines()
+    assert first == f"indexer {_native.VERSION}"
+    named = dict(fact.split(": ", 1) for fact in facts)
+    assert list(named) == ["commit", "build", "target", "rust", "python"]
+    assert named["build"] == ("debug, not for work" if _native.DEBUG_BUILD else "optimized")
+    assert platform.machine() in named["target"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", named["rust"])
+    assert named["python"] == f"{platform.python_implementation()} {platform.python_version()}"
 
 
 def test_help_of_run_names_every_setting_with_flag_variable_and_default() -> None:

@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from indexer import _native, configuration
+from indexer import _native, build, configuration
 from indexer.doctor import report
 from indexer.doctor.examination import DEADLINE_S, examine
 from indexer.doctor.subject import Subject
@@ -78,7 +78,7 @@ async def _status(settings: Mapping[str, Any]) -> Any:
 
 
 def _versions() -> dict[str, str]:
-    found = {"indexer": _native.VERSION, "python": platform.python_version(), "system": platform.platform()}
+    found = {"indexer": _native.VERSION, **build.facts(), "system": platform.platform()}
     for name in DRIVERS:
         with suppress(PackageNotFoundError):
             found[name] = version(name)

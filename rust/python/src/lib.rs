@@ -56,7 +56,11 @@ mod _native {
         module.add("FAULT_KINDS", PyTuple::new(py, kinds)?)?;
         module.add("COLLECTIONS", PyTuple::new(py, COLLECTIONS)?)?;
         module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
-        module.add("VERSION", env!("CARGO_PKG_VERSION"))
+        module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+        let commit = option_env!("INDEXER_COMMIT").filter(|it| !it.is_empty());
+        module.add("COMMIT", commit.unwrap_or("unknown"))?;
+        module.add("TARGET", env!("INDEXER_TARGET"))?;
+        module.add("RUST", env!("INDEXER_RUST"))
     }
 
     #[pyfunction]
