@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 FAULTS, CONVERGENCE = "tests/faults/test_", "tests/convergence/test_"
 ACCEPTANCE, INTEGRATION = "tests/acceptance/test_", "tests/integration/test_"
-UNIT, IDENTITY = "tests/unit/test_", "tests/identity/test_"
+UNIT, IDENTITY, RELEASE = "tests/unit/test_", "tests/identity/test_", "tests/release/test_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,5 +401,20 @@ PROMISES = (
             f"{ACCEPTANCE}secrets.py::test_demo_on_named_servers_shows_no_secret",
         ),
         "A URL that is given as a flag is in the process list: only variables and files keep it out.",
+    ),
+    Promise(
+        "P44",
+        "A wheel can be built again to the same bytes and lists its crates; what is installed is pinned by hash.",
+        (
+            f"{ACCEPTANCE}reproducible.py::test_wheel_is_the_same_wherever_it_is_built",
+            f"{RELEASE}audit.py::test_bill_lists_what_cargo_links_for_this_machine",
+            f"{RELEASE}audit.py::test_bill_is_of_what_is_locked",
+            f"{RELEASE}audit.py::test_every_installed_package_has_a_licence_that_is_allowed",
+            f"{RELEASE}audit.py::test_no_file_of_the_repository_holds_a_secret",
+            f"{RELEASE}pins.py::test_every_pin_has_hashes_and_nothing_names_a_server",
+            f"{RELEASE}pins.py::test_whatever_is_installed_is_hashed_or_ours",
+            f"{RELEASE}workflow.py::test_no_job_may_do_more_than_it_needs",
+        ),
+        "Wheels for other platforms, and attestations: the workflow that makes them does not run in tests.",
     ),
 )
