@@ -113,10 +113,10 @@ from indexer import cli
 sys.exit(cli.main(["demo", "--messages", "200"]))
 """,
     "testing": """
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from indexer import codec
 from indexer.codec.testing import strategies
-@settings(max_examples=20, database=None)
+@settings(max_examples=20, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies.records())
 def holds(record):
     assert codec.decode_dag_cbor(codec.encode_dag_cbor([record])) == [record]
