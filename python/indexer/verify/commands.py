@@ -94,6 +94,12 @@ async def _walker(
     async with connected(url, name) as connection:
         if writes:
             (await schema_check.check(connection, schema)).raise_if_missing()
+            if not await connection.fetchval("SELECT to_regclass('indexer.reconcile') IS NOT NULL"):
+                raise SchemaError(
+                    "the table indexer.reconcile is missing",
+                    "the schema `indexer` is older than this version",
+                    "run `indexer schema create`; instances go on meanwhile",
+                )
         existing = await catalog.tables(connection, schema)
         has_own = await connection.fetchval("SELECT to_regclass('indexer.account_deletion') IS NOT NULL")
     if not existing:

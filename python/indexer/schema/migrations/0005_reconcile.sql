@@ -13,3 +13,15 @@ CREATE TABLE indexer.reconcile (
     done boolean NOT NULL DEFAULT false,
     PRIMARY KEY (task, pass)
 );
+
+-- As in the step before: who may use the leases may use this.
+DO $$
+DECLARE grantee name;
+BEGIN
+    FOR grantee IN
+        SELECT DISTINCT r.rolname FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
+        WHERE c.oid = 'indexer.lease'::regclass AND a.privilege_type = 'UPDATE' AND a.grantee <> c.relowner
+    LOOP
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON indexer.reconcile TO %I', grantee);
+    END LOOP;
+END $$;
