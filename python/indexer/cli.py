@@ -16,6 +16,7 @@ from indexer.doctor import arguments as doctor
 from indexer.errors import ExitCode, IndexerError
 from indexer.handover import arguments as handover
 from indexer.settings import OPTIONS, Settings, option, resolve
+from indexer.shadow import arguments as shadow
 from indexer.status import arguments as status
 from indexer.verify import arguments as verify
 
@@ -250,7 +251,7 @@ def _parser() -> argparse.ArgumentParser:
     flags.add_options(show, OPTIONS)
     show.set_defaults(command=_config_show)
 
-    for package in (doctor, status, control, dlq, handover, verify):
+    for package in (doctor, status, control, dlq, handover, verify, shadow):
         package.add(commands)
     completion.add(commands, parser)
     twins.add(parser)

@@ -25,6 +25,11 @@ class Terminal:
         self._last = 0
         self.width = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
 
+    @property
+    def moves(self) -> bool:
+        """Whether a line can move."""
+        return self._moving
+
     def say(self, line: str = "") -> None:
         """A line that stays."""
         self.clear()

@@ -1,0 +1,1 @@
+"""`indexer shadow`: run the pipeline beside another indexer and compare rows (docs/shadow.md)."""

@@ -1,0 +1,124 @@
+"""Aggregates by what they count, and rows that no record stands behind."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import asyncpg
+
+from indexer.database import Connection
+from indexer.records.post.embeds import quoted_post
+from indexer.shadow.rows import Difference
+from indexer.shadow.staging import Layout
+from indexer.shadow.window import Window
+from indexer.values import quoted
+
+STRAYS_TIMEOUT = "5s"
+_COUNTED = {
+    "likeCount": ("post_agg", "like", 't.subject = k.key'),
+    "repostCount": ("post_agg", "repost", 't.subject = k.key'),
+    "replyCount": ("post_agg", "post", 't."replyParent" = k.key AND NOT coalesce(t."violatesThreadGate", false)'),
+    "quoteCount": ("post_agg", "quote", 't.subject = k.key'),
+    "followersCount": ("profile_agg", "follow", 't."subjectDid" = k.key'),
+    "followsCount": ("profile_agg", "follow", 't.creator = k.key'),
+    "postsCount": ("profile_agg", "post", 't.creator = k.key'),
+}  # fmt: skip
+"""Column: aggregate, table, and which rows count (records.md 8)."""
+_BY_SUBJECT = (
+    ("like", "subject"), ("repost", "subject"), ("quote", "subject"), ("feed_item", "postUri"), ("post", "replyParent"),
+    ("thread_gate", "postUri"), ("post_gate", "postUri"), ("list_item", "listUri"),
+)  # fmt: skip
+_BY_ACCOUNT = (
+    ("follow", "creator"), ("post", "creator"), ("like", "creator"), ("repost", "creator"), ("actor_block", "creator"),
+    ("list", "creator"), ("list_item", "creator"), ("list_block", "creator"), ("feed_generator", "creator"),
+    ("profile", "creator"), ("starter_pack", "creator"), ("follow", "subjectDid"), ("verification", "subject"),
+    ("feed_item", "originatorDid"),
+)  # fmt: skip
+
+
+async def miscounted(connection: Connection, layout: Layout, window: Window) -> list[tuple[Difference, bool]]:
+    """Aggregates of what the window touches that are not the count of rows, and whether DIV-15 explains it.
+
+    A missing row of an aggregate counts as 0.
+    """
+    posts, dids = _touched(window)
+    found: list[tuple[Difference, bool]] = []
+    for column, (aggregate, table, counts) in _COUNTED.items():
+        key = "uri" if aggregate == "post_agg" else "did"
+        rows = await connection.fetch(
+            f"""SELECT * FROM (SELECT k.key, coalesce(a.{quoted(column)}, 0) AS stored,
+                (SELECT count(*) FROM {layout.name(table)} t WHERE {counts}) AS counted
+            FROM unnest($1::text[]) k (key) LEFT JOIN {layout.name(aggregate)} a ON a.{key} = k.key) c
+            WHERE stored <> counted""",
+            sorted(posts if aggregate == "post_agg" else dids),
+        )
+        for uri, stored, number in rows:
+            one = Difference(aggregate, "column", uri, (uri,), column, number, stored)
+            found.append((one, column == "quoteCount" and await _quotes(connection, layout, uri) == stored))
+    return found
+
+
+async def _quotes(connection: Connection, layout: Layout, uri: str) -> int:
+    """Quotes of the version that stands, which is what the reference counts."""
+    return int(
+        await connection.fetchval(
+            f"SELECT count(*) FROM {layout.name('quote')} q JOIN {layout.name('post')} p"
+            ' ON p.uri = q.subject AND p.cid = q."subjectCid" WHERE q.subject = $1',
+            uri,
+        )
+    )
+
+
+async def strays(connection: Connection, layout: Layout, window: Window, left_out: Counter[str]) -> list[Difference]:
+    """Rows about the window's posts, or of its accounts, whose record is not there; what takes long is left."""
+    posts, dids = _touched(window)
+    found: dict[tuple[object, ...], Difference] = {}
+    places = [(*place, posts | set(window.mentioned())) for place in _BY_SUBJECT]
+    places += [(*place, dids | window.dids) for place in _BY_ACCOUNT]
+    places.append(("notification", "author", window.dids))
+    for table, column, keys in places:
+        owner = "recordUri" if table == "notification" else "uri"
+        gone = "" if table == "notification" else " AND r.json <> ''"
+        sql = f"""SELECT t.{quoted(owner)} FROM {layout.name(table)} t WHERE t.{quoted(column)} = ANY($1::text[])
+            AND NOT EXISTS (SELECT 1 FROM {layout.name("record")} r WHERE r.uri = t.{quoted(owner)}{gone})"""
+        rows = await _briefly(connection, sql, sorted(keys), left_out)
+        for (uri,) in rows:
+            if uri not in window.told:
+                one = Difference(table, "surplus row", uri, (uri,), None, None, {owner: uri, "record": None})
+                found[one.place] = one
+    return list(found.values())
+
+
+async def _briefly(
+    connection: Connection, sql: str, keys: list[str], left_out: Counter[str]
+) -> Sequence[asyncpg.Record]:
+    try:
+        await connection.execute(f"SAVEPOINT strays; SET LOCAL statement_timeout = '{STRAYS_TIMEOUT}'")
+        return await connection.fetch(sql, keys)
+    except asyncpg.QueryCanceledError:
+        left_out["too many rows to look for strays"] += 1
+        return []
+    finally:
+        await connection.execute("ROLLBACK TO SAVEPOINT strays; RELEASE SAVEPOINT strays")
+
+
+def _touched(window: Window) -> tuple[set[str], set[str]]:
+    """Posts and accounts whose counters the window may move."""
+    posts: set[str] = set()
+    dids: set[str] = set()
+    for uri, told in window.told.items():
+        for _, event, _ in told:
+            dids.add(event.did)
+            if event.collection == "app.bsky.feed.post":
+                posts.add(uri)
+            value = event.value or {}
+            subject = value.get("subject")
+            if event.collection in ("app.bsky.feed.like", "app.bsky.feed.repost") and subject:
+                posts.add(subject["uri"])
+            elif event.collection == "app.bsky.graph.follow" and subject:
+                dids.add(subject)
+            elif event.collection == "app.bsky.feed.post" and event.value is not None:
+                if reply := value.get("reply"):
+                    posts.add(reply["parent"]["uri"])
+                if quotes := quoted_post(event):  # type: ignore[arg-type]
+                    posts.add(quotes)
+    return posts, dids
