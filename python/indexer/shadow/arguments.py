@@ -22,7 +22,7 @@ def add(commands: "flags.Commands") -> None:
     parser = commands.add_parser(
         "shadow",
         help="compare what another indexer wrote with what this one would have; exit 1 if rows differ",
-        description="Read the streams, run the whole pipeline on temporary copies, in transactions rolled "
+        description="Read the streams, run the pipeline on temporary copies, in transactions rolled "
         "back, and compare with the rows that the incumbent indexer wrote. Joins no group, changes nothing in Redis or in "
         "the database, locks no row.",
         epilog=_EPILOG,
@@ -31,7 +31,7 @@ def add(commands: "flags.Commands") -> None:
     )
     flags.add_json(parser)
     _number(parser, "--count", "COUNT", 100_000, 10**9, "messages of each stream, at most")
-    _number(parser, "--window", "COUNT", 20_000, 200_000, "messages that are compared at a time, in one transaction")
+    _number(parser, "--window", "COUNT", 10_000, 200_000, "messages that are compared at a time, in one transaction")
     parser.add_argument(
         "--from",
         dest="first",

@@ -53,26 +53,31 @@ async def miscounted(connection: Connection, layout: Layout, window: Window) -> 
         )
         for uri, stored, number in rows:
             one = Difference(aggregate, "column", uri, (uri,), column, number, stored)
-            found.append((one, column == "quoteCount" and await _quotes(connection, layout, uri) == stored))
+            explained = column == "quoteCount" and await _is_of_one_version(connection, layout, window, uri, stored)
+            found.append((one, explained))
     return found
 
 
-async def _quotes(connection: Connection, layout: Layout, uri: str) -> int:
-    """Quotes of the version that stands, which is what the reference counts."""
-    return int(
-        await connection.fetchval(
-            f"SELECT count(*) FROM {layout.name('quote')} q JOIN {layout.name('post')} p"
-            ' ON p.uri = q.subject AND p.cid = q."subjectCid" WHERE q.subject = $1',
-            uri,
-        )
-    )
+async def _is_of_one_version(connection: Connection, layout: Layout, window: Window, uri: str, stored: int) -> bool:
+    """DIV-15: the reference counts the quotes of the version that the last quoting post named, when that post came.
+
+    Quotes that an update or a deletion of the post took away later stay counted.
+    """
+    if window.was(uri, "update", "delete") or window.replaced(uri):
+        return True
+    stands = await connection.fetchval(f"SELECT cid FROM {layout.name('record')} WHERE uri = $1", uri)
+    if any(cid != stands for cid in window.quoted(uri)):
+        return True
+    sql = f'SELECT count(*) FROM {layout.name("quote")} WHERE subject = $1 GROUP BY "subjectCid"'
+    rows = await connection.fetch(sql, uri)
+    return len(rows) > 1 and stored in {0, *(row[0] for row in rows)}
 
 
 async def strays(connection: Connection, layout: Layout, window: Window, left_out: Counter[str]) -> list[Difference]:
     """Rows about the window's posts, or of its accounts, whose record is not there; what takes long is left."""
     posts, dids = _touched(window)
     found: dict[tuple[object, ...], Difference] = {}
-    places = [(*place, posts | set(window.mentioned())) for place in _BY_SUBJECT]
+    places = [(*place, posts | set(window.mentioned)) for place in _BY_SUBJECT]
     places += [(*place, dids | window.dids) for place in _BY_ACCOUNT]
     places.append(("notification", "author", window.dids))
     for table, column, keys in places:

@@ -145,7 +145,7 @@ class Layout:
         for table in TABLES:
             copy, found = self.copy(table.name), self.tables[table.name]
             yield (
-                f"CREATE TEMP TABLE {quoted(table.name)} (LIKE {self.name(table.name)} INCLUDING GENERATED)"
+                f"CREATE TEMP TABLE {quoted(table.name)} (LIKE {self.name(table.name)} INCLUDING GENERATED INCLUDING DEFAULTS)"
                 " ON COMMIT DROP"
             )
             for unique in sorted(sorted(columns) for columns in found.unique):
@@ -153,7 +153,8 @@ class Layout:
             for column in table.indexes:
                 yield f"CREATE INDEX ON {copy} ({quoted(column)})"
             if table.sequence is not None:  # no number of the incumbent's sequence is used up
-                yield f"ALTER TABLE {copy} ALTER {quoted(table.sequence)} DROP NOT NULL"
+                column = quoted(table.sequence)
+                yield f"ALTER TABLE {copy} ALTER {column} DROP DEFAULT, ALTER {column} DROP NOT NULL"
 
 
 @asynccontextmanager

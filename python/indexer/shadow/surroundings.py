@@ -44,7 +44,7 @@ async def copy_surroundings(connection: Connection, layout: Layout, window: Wind
     found = Surroundings()
     own = set(window.told)
     posts = sorted(uri for uri in own if aturi.parse(uri).collection == POST)
-    named = set(window.mentioned()) | _relatives(own)
+    named = set(window.mentioned) | _relatives(own)
     named |= _relatives(named)
     named |= {row[0] for row in await connection.fetch(layout.real["ancestors"], sorted(named | own), 8)}
     named |= _relatives(uri for uri in named if aturi.parse(uri).collection == POST)
@@ -174,7 +174,7 @@ async def _copy_pairs(connection: Connection, layout: Layout, window: Window, fo
         "SELECT json FROM pg_temp.record WHERE uri = ANY($1::text[]) AND json <> ''",
         sorted(uri for uri in found.near if f"/{THREAD_GATE}/" in uri),
     )
-    lists = set(window.mentioned())
+    lists = set(window.mentioned)
     for (json,) in rows:
         lists.update(at_uris(_loaded(json)))
     names = ", ".join(quoted(name) for name in await _columns(connection, layout, "list_item"))

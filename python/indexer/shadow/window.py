@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from indexer._native import Event
 from indexer.accounts import DELETED, asks_for_handle, status_of
 from indexer.record_type import Version
 from indexer.records import RECORDS
-from indexer.records.post.embeds import VIDEO, embed_rows
+from indexer.records.post.embeds import VIDEO, embed_rows, embedded_record
 from indexer.sink.halving import Entry
 from indexer.world import World
 
@@ -130,12 +131,23 @@ class Window:
                     return True
         return False
 
-    def mentioned(self) -> Iterator[str]:
-        """Every AT-URI that a record names."""
+    def quoted(self, uri: str) -> set[str]:
+        """The versions of a post that its quotes name."""
+        found: set[str] = set()
         for told in self.told.values():
-            for one in told:
-                if one.event.value is not None:
-                    yield from at_uris(one.event.value)
+            for _, event, _ in told:
+                if event.value is not None and event.collection == "app.bsky.feed.post" and "embed" in event.value:
+                    embedded = embedded_record(cast(Version, event))
+                    if embedded and embedded["uri"] == uri:
+                        found.add(embedded["cid"])
+        return found
+
+    @cached_property
+    def mentioned(self) -> frozenset[str]:
+        """Every AT-URI that a record names."""
+        return frozenset(
+            uri for told in self.told.values() for one in told if one.event.value for uri in at_uris(one.event.value)
+        )
 
     def had_actor(self, did: str, told: list[Told]) -> bool:
         """Whether an earlier message made a row of `actor`."""
