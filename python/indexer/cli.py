@@ -18,6 +18,7 @@ from indexer.handover import arguments as handover
 from indexer.settings import OPTIONS, Settings, option, resolve
 from indexer.shadow import arguments as shadow
 from indexer.status import arguments as status
+from indexer.trace import arguments as trace
 from indexer.verify import arguments as verify
 
 DESCRIPTION = """\
@@ -251,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     flags.add_options(show, OPTIONS)
     show.set_defaults(command=_config_show)
 
-    for package in (doctor, status, control, dlq, handover, verify, shadow):
+    for package in (doctor, status, control, dlq, handover, verify, shadow, trace):
         package.add(commands)
     completion.add(commands, parser)
     twins.add(parser)

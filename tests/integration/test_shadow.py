@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -13,7 +15,8 @@ import pytest
 import redis
 
 from indexer.settings import OPTIONS
-from tests.acceptance.daemon import GROUP, feed
+from tests.acceptance.daemon import GROUP, feed, running
+from tests.conftest import execute
 from tests.oracle import library, reference
 
 READ_ONLY = {
@@ -33,7 +36,7 @@ LONG_CASES = ("real-posts", "mixed-5k-hostile", "backfill-10k", "mixed-30k")
 PLANTED: dict[tuple[str, str, str | None], str] = {
     ("like", "missing row", None): 'DELETE FROM "like" WHERE uri = (SELECT min(uri) FROM "like")',
     ("post", "column", "text"): "UPDATE post SET text = text || '!' WHERE uri = (SELECT min(uri) FROM post)",
-    ("record", "column", "json"): "UPDATE record SET json = json || ' ' WHERE uri = (SELECT max(uri) FROM record)",
+    ("record", "column", "json"): "UPDATE record SET json = json || ' ' WHERE uri = (SELECT max(uri) FROM follow)",
     ("follow", "column", "subjectDid"): """UPDATE follow SET "subjectDid" = 'did:plc:nobody' WHERE uri =
         (SELECT min(uri) FROM follow)""",
     ("post_embed_image", "surplus row", None): """INSERT INTO post_embed_image ("postUri", position, "imageCid", alt)
@@ -56,16 +59,28 @@ PLANTED: dict[tuple[str, str, str | None], str] = {
 """By class: how it is planted."""
 
 
-def shadow(database: str, redis_url: str, *flags: str, status: int | None = None) -> dict[str, Any]:
-    """What `shadow --json` says."""
+@contextmanager
+def started(database: str, redis_url: str, *flags: str) -> Iterator["subprocess.Popen[str]"]:
     known = {name for option in OPTIONS for name in option.variables}
     environment = {name: text for name, text in os.environ.items() if name not in known}
     environment |= {"DB_POSTGRES_URL": database, "REDIS_HOST": redis_url}
-    command = [sys.executable, "-m", "indexer", "shadow", "--json", "--wait", "1", *flags]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
-    assert done.returncode in ((0, 1) if status is None else (status,)), done.stderr + done.stdout
-    found: dict[str, Any] = json.loads(done.stdout)
-    assert done.returncode == (1 if found["found"] else 0)
+    command = [sys.executable, "-m", "indexer", "shadow", "--json", *flags]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def shadow(database: str, redis_url: str, *flags: str, status: int | None = None) -> dict[str, Any]:
+    """What `shadow --json` says."""
+    with started(database, redis_url, "--wait", "1", *flags) as process:
+        said, told = process.communicate(timeout=280)
+    assert process.returncode in ((0, 1) if status is None else (status,)), told + said
+    found: dict[str, Any] = json.loads(said)
+    assert process.returncode == (1 if found["found"] else 0)
     return found
 
 
@@ -167,7 +182,8 @@ def snapshot_of_database(database: str) -> object:
             "SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2"
         )
         written = await connection.fetch(
-            "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY 1"
+            "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE schemaname = 'public'"
+            " ORDER BY 1"
         )
         return rows, [tuple(row) for row in sequences], [tuple(row) for row in written]
 
@@ -191,3 +207,42 @@ def test_leaves_no_trace(database: str, redis_url: str) -> None:
     made = {name for name, number in calls(redis_url).items() if number > counted.get(name, 0)}
     assert made - {"info", "config|get"} <= READ_ONLY
     assert (snapshot_of_redis(redis_url), snapshot_of_database(database)) == before
+
+
+@pytest.mark.long
+@pytest.mark.timeout(200)
+def test_waits_for_an_incumbent_that_is_at_work(database: str, redis_url: str, tmp_path: Path) -> None:
+    """One of ours is the incumbent; in its database a trigger falsifies one post."""
+    case = "real-posts"
+    ids = feed(redis_url, library.stream(case), library.messages(case))
+    falsified = json.loads(library.messages(case)[100])
+    uri = f"at://{falsified['did']}/{falsified['collection']}/{falsified['rkey']}"
+    execute(
+        database,
+        f"""CREATE FUNCTION falsify() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.text := 'false'; RETURN NEW; END $$;
+        CREATE TRIGGER falsify BEFORE INSERT ON post FOR EACH ROW
+        WHEN (NEW.uri = '{uri}') EXECUTE FUNCTION falsify()""",
+    )
+    with started(database, redis_url, "--wait", "60") as looking:
+        assert looking.stderr is not None
+        while "not yet processed" not in looking.stderr.readline():
+            pass
+        with running(database, redis_url, tmp_path, "--drain") as incumbent:
+            assert incumbent.wait() == 0
+        said, _ = looking.communicate(timeout=120)
+    found = json.loads(said)
+    assert [(one["table"], one["column"], one["number"]) for one in found["differences"]] == [("post", "text", 1)]
+    assert found["differences"][0]["examples"][0]["uri"] == uri
+    assert not found["known"]
+    assert found["streams"][0]["read"] == len(ids)
+    assert found["streams"][0]["records"] > 1400
+
+
+@pytest.mark.long
+@pytest.mark.timeout(100)
+def test_what_is_not_processed_is_not_compared(database: str, redis_url: str) -> None:
+    feed(redis_url, "firehose_live", library.messages("real-scenarios"))
+    found = shadow(database, redis_url, status=0)
+    assert found["not_compared"]["not yet processed"] > 40
+    assert found["streams"][0]["records"] == 0

@@ -22,9 +22,9 @@ def add(commands: "flags.Commands") -> None:
     parser = commands.add_parser(
         "shadow",
         help="compare what another indexer wrote with what this one would have; exit 1 if rows differ",
-        description="Read the streams, run the pipeline on temporary copies, in transactions rolled "
-        "back, and compare with the rows that the incumbent indexer wrote. Joins no group, changes nothing in Redis or in "
-        "the database, locks no row.",
+        description="Read the streams, run the pipeline on temporary copies, in transactions rolled back, and compare\n"
+        "with the rows that the incumbent indexer wrote. Joins no group, changes nothing in Redis or in the database,\n"
+        "locks no row.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

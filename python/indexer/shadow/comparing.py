@@ -151,12 +151,15 @@ async def _commits(
     connection: Connection, layout: Layout, facts: Facts, judge: Judge, waiting: set[str], result: Compared
 ) -> list[tuple[Difference, Verdict]]:
     """`actor_sync`: the newest commit of each repository."""
-    rows = await connection.fetch('SELECT did, "repoRev" FROM pg_temp.actor_sync')
-    ours = {row[0]: row[1] for row in rows}
+    rows = await connection.fetch('SELECT did, "repoRev", "commitCid" FROM pg_temp.actor_sync')
+    ours = {row[0]: tuple(row)[1:] for row in rows}
     rows = await connection.fetch(
-        f'SELECT did, "repoRev" FROM {layout.name("actor_sync")} WHERE did = ANY($1::text[])', sorted(ours)
+        f'SELECT did, "repoRev", "commitCid" FROM {layout.name("actor_sync")} WHERE did = ANY($1::text[])', sorted(ours)
     )
-    newer = {did for did, rev in rows if rev > ours[did]} | waiting
+    # a newer commit has another CID
+    newer = {did for did, rev, commit in rows if rev > ours[did][0] and commit != ours[did][1]}
+    result.left_out[CHANGED] += len(newer)
+    newer |= waiting
     spoiled = {aturi.authority(uri) for uri in facts.window.told if judge.is_spoiled(uri)}
     found = await differing(connection, layout, "actor_sync", "did", ["commitCid", "repoRev"], ours.keys() - newer)
     return [

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from indexer import aturi
+from indexer._native import parse_dates
 from indexer.records import RECORDS
 from indexer.shadow.facts import Facts
 from indexer.shadow.rows import Difference
+from indexer.tid import instant
 
 KNOWN = {
     "DIV-4": "the reference cannot update a post that has a video",
@@ -25,8 +27,10 @@ KNOWN = {
     "NUL": "PostgreSQL refuses NUL and lone surrogates from the reference; here they are taken out",
     "refused": "a message that is a dead letter here: the reference applies it in part",
 }
-FIRST_DAY = "2022-11-01"
-"""Before that there was no network: no row can be older."""
+FIRST_DAY_MS = 1_667_260_800_000
+"""November 2022. Before that there was no network: no row can be older."""
+CLOCKS_MS = 3_600_000
+"""By so much may a person's clock be ahead of ours."""
 _DATES = ("indexedAt", "sortAt")
 _MOMENT = ("violatesThreadGate", "violatesEmbeddingRules")
 _DUPLICATES = {kind.tables[0].name for kind in RECORDS.values() if kind.duplicate_key is not None}
@@ -143,7 +147,7 @@ class Judge:
                 return unknowable("the version that was deleted is not in the window")
             if window.came_again(uri) and one.theirs in {told.event.time for told in window.told[uri]}:
                 return known("DIV-17")
-            if not window.is_new(uri) and str(one.theirs) > str(one.ours):
+            if not window.is_new(uri) and _is_later(one):
                 return unknowable("the same version may have come before the window")
         return DIFFERENCE
 
@@ -300,4 +304,14 @@ class Judge:
 
 
 def _is_older(one: Difference) -> bool:
-    return FIRST_DAY <= str(one.theirs) < str(one.ours)
+    """Whether a time may be that of an earlier message: not before the record's key was made, if that is a TID."""
+    (ours, theirs) = parse_dates([str(one.ours), str(one.theirs)])
+    if ours is None or theirs is None or theirs >= ours:
+        return False
+    made = instant(aturi.parse(one.uri).rkey)
+    return theirs >= (FIRST_DAY_MS if made is None else made - CLOCKS_MS)
+
+
+def _is_later(one: Difference) -> bool:
+    (ours, theirs) = parse_dates([str(one.ours), str(one.theirs)])
+    return ours is not None and theirs is not None and theirs > ours

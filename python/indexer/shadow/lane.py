@@ -60,6 +60,8 @@ class Lane(ABC, Generic[Content]):
         self._reader = Reader(redis, group.stream, self.fields, limits.first)
         self.read = 0
         self.waiting_for = 0
+        self._is_live = False
+        """Whether a group works on what was read: what differs now may not in a moment."""
         self.ended = False
         """Whether the end of the stream was reached."""
 
@@ -93,13 +95,11 @@ class Lane(ABC, Generic[Content]):
         ids = [entry.message_id.encode() for entry in decoded.entries]
         waiting = await self._processed(ids, decoded)
         result = await self.compare(decoded, [entry.event for entry in decoded.entries if _id(entry) in waiting])
-        for _ in range(LOOKS - 1):
-            unknown = result.unknown()
-            if not unknown:
+        for _ in range(LOOKS - 1 if self._is_live else 0):
+            if not result.unknown():
                 break
             await asyncio.sleep(AGAIN_S)
-            again = await self.compare(decoded, [entry.event for entry in decoded.entries if _id(entry) in waiting])
-            result = again
+            result = await self.compare(decoded, [entry.event for entry in decoded.entries if _id(entry) in waiting])
         return result
 
     async def _processed(self, ids: Sequence[bytes], decoded: Decoded[Content]) -> set[bytes]:
@@ -110,6 +110,7 @@ class Lane(ABC, Generic[Content]):
             # Redis first: what is acknowledged then shows in the database afterwards
             found = await delivery(self._redis, self.group, ids)
             reached = await self.reached(decoded)
+            self._is_live = bool(found.settled or found.pending)
             now = time.monotonic()
             over = now - moved >= self._limits.wait_s or now - began >= LONGEST_WAITS * self._limits.wait_s
             left = unprocessed(ids, reached, found, patience_is_over=over)

@@ -145,8 +145,8 @@ class Layout:
         for table in TABLES:
             copy, found = self.copy(table.name), self.tables[table.name]
             yield (
-                f"CREATE TEMP TABLE {quoted(table.name)} (LIKE {self.name(table.name)} INCLUDING GENERATED INCLUDING DEFAULTS)"
-                " ON COMMIT DROP"
+                f"CREATE TEMP TABLE {quoted(table.name)} (LIKE {self.name(table.name)}"
+                " INCLUDING GENERATED INCLUDING DEFAULTS) ON COMMIT DROP"
             )
             for unique in sorted(sorted(columns) for columns in found.unique):
                 yield f"CREATE UNIQUE INDEX ON {copy} ({', '.join(quoted(column) for column in unique)})"

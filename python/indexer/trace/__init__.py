@@ -1,0 +1,1 @@
+"""`indexer trace`: what happened to a record or an account (docs/operating.md)."""
