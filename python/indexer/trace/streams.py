@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
 from indexer import _native
 from indexer._native import Event, Ignored, Reject
@@ -47,6 +48,8 @@ class Looked:
     length: int = 0
     entries: int = 0
     matches: list[Match] = field(default_factory=list)
+    refused: bool = False
+    """Whether the newest entries may not be read from their end."""
 
     @property
     def whole(self) -> bool:
@@ -56,10 +59,8 @@ class Looked:
         """How much was looked at."""
         if self.whole:
             return f"{self.group.stream}: all {self.length:,} entries were looked at"
-        return (
-            f"{self.group.stream}: {self.entries:,} of {self.length:,} entries were looked at, from either end;"
-            " --scan looks at more"
-        )
+        end = "the oldest ones only: this Redis user may not XREVRANGE" if self.refused else "from either end"
+        return f"{self.group.stream}: {self.entries:,} of {self.length:,} entries were looked at, {end}; --scan looks at more"
 
 
 async def look(redis: "Redis", group: Group, target: Target, most: int) -> Looked:
@@ -72,11 +73,14 @@ async def look(redis: "Redis", group: Group, target: Target, most: int) -> Looke
         looked.entries += 1
     if looked.entries >= most and looked.length > most:
         back = 0
-        async for id_, payload in _entries(redis, group.stream, most, backwards=True):
-            if _position(id_) <= _position(last):
-                break
-            back += 1
-            _match(looked, target, id_, payload, looked.length - back)
+        try:
+            async for id_, payload in _entries(redis, group.stream, most, backwards=True):
+                if _position(id_) <= _position(last):
+                    break
+                back += 1
+                _match(looked, target, id_, payload, looked.length - back)
+        except NoPermissionError:  # an older deploy/redis.acl
+            looked.refused = True
         looked.entries += back
     looked.matches.sort(key=lambda match: _position(match.id))
     return looked

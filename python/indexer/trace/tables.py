@@ -112,10 +112,8 @@ class Tables:
         if rows:
             number, gone = sum(row["live"] for row in rows), sum(row["gone"] for row in rows)
             counts = {row["c"]: row["live"] for row in rows if row["live"]}
-            counts |= await self._aggregate("app.bsky.actor.profile", did)
-            yield Fact(
-                "indexed", f"{number:,} records are indexed, {gone:,} tombstones kept", None, {"records": counts}
-            )
+            details = {"records": counts, **await self._aggregate("app.bsky.actor.profile", did)}
+            yield Fact("indexed", f"{number:,} records are indexed, {gone:,} tombstones kept", None, details)
 
     async def _record(self) -> AsyncIterator[Fact]:
         target, uri = self.target, self.target.uri
