@@ -110,6 +110,21 @@ def test_drain_takeover_and_release_need_no_more_either(database: str, server: e
     assert least_authority.refused(server.url) == []
 
 
+@pytest.mark.long
+def test_shadow_and_trace_only_read(server: embedded.Redis, database: str) -> None:
+    feed_all(server, "a")
+    hold(server, "dead", LIVE, "firehose_group")
+    for user, words, said in (
+        ("indexer", ("shadow", "--wait", "0"), "NOT COMPARED"),
+        ("indexer-operator", ("trace", post_uri(B, "olda"), "--interval", "0"), "1 message queued"),
+        ("indexer-operator", ("trace", post_uri(A, "livea"), "--interval", "0", "--scan", "1"), "1 message in work"),
+    ):
+        done = command(database, least_authority.url(server.url, user), *words)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
+    assert least_authority.refused(server.url) == []
+
+
 def test_did_cache_can_be_written_and_no_other_key(server: embedded.Redis) -> None:
     async def write() -> tuple[object, object]:
         client = await open_redis(least_authority.url(server.url, "indexer"))

@@ -60,7 +60,8 @@ class Looked:
         if self.whole:
             return f"{self.group.stream}: all {self.length:,} entries were looked at"
         end = "the oldest ones only: this Redis user may not XREVRANGE" if self.refused else "from either end"
-        return f"{self.group.stream}: {self.entries:,} of {self.length:,} entries were looked at, {end}; --scan looks at more"
+        looked_at = f"{self.entries:,} of {self.length:,} entries were looked at"
+        return f"{self.group.stream}: {looked_at}, {end}; --scan looks at more"
 
 
 async def look(redis: "Redis", group: Group, target: Target, most: int) -> Looked:
