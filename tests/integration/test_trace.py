@@ -338,9 +338,18 @@ def test_account_with_status_handle_and_records(trace: Trace, database: str, red
         account(A, active=False, status="deactivated"),
         identity(B),
     )
-    add(redis_url, identity(A))
+    add(redis_url, identity(A), create(POST, post()))
     said = trace(A)
-    assert states(said) == ["account_status", "actor", "commit", "indexed", "look_up_waits", "queued"]
+    assert states(said) == [
+        "account_status",
+        "actor",
+        "commit",
+        "indexed",
+        "look_up_waits",
+        "queued",
+        "queued",
+        "stale",
+    ]
     assert fact(said, "account_status")["status"] == "deactivated"
     assert fact(said, "indexed")["records"] == {"app.bsky.feed.post": 1, "app.bsky.graph.follow": 1}
     assert fact(said, "commit")["rev"] == REVS[1]

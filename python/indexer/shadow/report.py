@@ -114,8 +114,9 @@ class Report:
     def _shown(self, some: list[Difference]) -> Iterator[str]:
         for one in some[: self.examples]:
             yield f"      {' '.join(one.key)}"
-            yield f"        theirs: {_text(one.theirs)}"
-            yield f"        ours:   {_text(one.ours)}"
+            theirs, ours = _apart(one.theirs, one.ours)
+            yield f"        theirs: {theirs}"
+            yield f"        ours:   {ours}"
         if len(some) > self.examples:
             yield f"      … and {len(some) - self.examples:,} more"
 
@@ -171,11 +172,29 @@ def _class(table: str, kind: str, column: str | None) -> str:
     return f"{table}: {kind}" + (f" {column}" if column else "")
 
 
+def _apart(theirs: Any, ours: Any) -> tuple[str, str]:
+    """Both on one line, from about where they part; what looks the same is shown with its escapes."""
+    one, other = _text(theirs), _text(ours)
+    if one == other:
+        one, other = ascii(theirs), ascii(ours)
+    same = (
+        next((n for n, pair in enumerate(zip(one, other, strict=False)) if len(set(pair)) > 1), 0)
+        if theirs is not None and ours is not None
+        else 0
+    )
+    start = max(0, same - LONGEST // 2)
+    return _cut(one, start), _cut(other, start)
+
+
 def _text(value: Any) -> str:
     if value is None:
         return "nothing"
-    text = readable(value if isinstance(value, str) else orjson.dumps(value).decode())
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return readable(value if isinstance(value, str) else orjson.dumps(value).decode())
+
+
+def _cut(text: str, start: int) -> str:
+    part = text[start : start + LONGEST]
+    return f"{'…' if start else ''}{part}{'…' if len(text) > start + LONGEST else ''}"
 
 
 def _order(name: str) -> tuple[int, str]:

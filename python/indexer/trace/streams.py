@@ -133,6 +133,9 @@ async def facts_of(redis: "Redis", looked: Looked, found: Queue, rate: float | N
     groups: list[Any] = await redis.xinfo_groups(looked.group.stream) if looked.matches else []
     mine = next((one for one in groups if one["name"] == looked.group.name.encode()), None)
     delivered = _position(mine["last-delivered-id"].decode()) if mine is not None else (0, 0)
+    await database.look_up(
+        f"at://{m.body['did']}/{m.body.get('collection')}/{m.body.get('rkey')}" for m in looked.matches
+    )
     for match in looked.matches[-MOST_SHOWN:]:
         stream, kind = looked.group.stream, match.body.get("type")
         details: dict[str, Any] = {"stream": stream, "id": match.id, "type": kind, "rev": match.body.get("rev")}
@@ -181,7 +184,7 @@ def judged(match: Match, stream: str, database: Tables) -> tuple[Any, str] | Non
     if event.uri is not None and not database.target.is_kept:
         return "ignored", "it will be ignored: records of this collection are not indexed"
     if event.uri is not None:
-        if stale := database.is_stale(event.rev, event.cid or "", event.time):
+        if stale := database.is_stale(event.uri, event.rev, event.cid or "", event.time):
             return "stale", f"stale: {stale}"
         (fate,) = fold([event], World(""), "off", backfill="backfill" in stream).fates
         if fate == "not_its_own":

@@ -1,6 +1,6 @@
 """What PostgreSQL says of a record or an account; each read has a time limit, and nothing is written."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import asyncpg
@@ -28,10 +28,8 @@ class Tables:
         self._connection = connection
         self._schema = schema
         self.target = target
-        self.rev: str | None = None
-        """Of the `record` row."""
-        self.cid: str | None = None
-        """Empty in a tombstone."""
+        self.stands: dict[str, tuple[str, str]] = {}
+        """Rev and CID of rows of `record`, by URI; the CID is empty in a tombstone."""
         self.removed_ms: int | None = None
         """Up to when messages of the account are stale."""
         self.notes: list[str] = []
@@ -57,18 +55,27 @@ class Tables:
             await self._connection.execute("ROLLBACK")
         return found
 
-    def is_stale(self, rev: str | None, cid: str | None, time: str | None) -> str | None:
+    async def look_up(self, uris: Iterable[str]) -> None:
+        """What stands of other records, for `is_stale`."""
+        rows = await self._fetch(
+            f"SELECT uri, rev, cid, json = '' FROM {self._name('record')} WHERE uri = ANY($1::text[])",
+            sorted(set(uris)),
+        )
+        self.stands.update({uri: (rev, "" if gone else cid) for uri, rev, cid, gone in rows})
+
+    def is_stale(self, uri: str, rev: str | None, cid: str | None, time: str | None) -> str | None:
         """Why a message of the record changes nothing now; None: it does."""
         at_ms = ms_of(time)
         if self.removed_ms is not None and (at_ms is None or at_ms <= self.removed_ms):
             return f"its account was deleted at {iso(self.removed_ms)}, after the message"
-        if self.rev is None or rev is None:
+        if uri not in self.stands or rev is None:
             return None
-        if rev < self.rev:
-            return f"the record has the newer rev {self.rev}"
-        if rev == self.rev and (cid or "") == self.cid:
+        known, version = self.stands[uri]
+        if rev < known:
+            return f"the record has the newer rev {known}"
+        if rev == known and (cid or "") == version:
             return "it is the version that stands"
-        if rev == self.rev and (self.cid == "" or (cid or "") < (self.cid or "")):
+        if rev == known and (version == "" or (cid or "") < version):
             return "another write with the same rev stands"
         return None
 
@@ -127,7 +134,7 @@ class Tables:
         details: dict[str, Any] = {"tables": counts, **await self._aggregate(target.collection, uri)}
         if rows:
             (row,) = rows
-            self.rev, self.cid = row["rev"], "" if row["gone"] else row["cid"]
+            self.stands[uri] = row["rev"], "" if row["gone"] else row["cid"]
             details |= {"rev": row["rev"], "cid": row["cid"]}
         is_gone = bool(rows) and rows[0]["gone"]
         for row in duplicates:
@@ -201,7 +208,9 @@ class Tables:
             body = loaded(row["payload"])
             if body is not None and not names(target, body):
                 continue
-            stale = self.is_stale(_text(body, "rev"), _text(body, "cid"), _text(body, "time")) if body else None
+            stale = (
+                self.is_stale(target.uri, _text(body, "rev"), _text(body, "cid"), _text(body, "time")) if body else None
+            )
             yield Fact(
                 "dead_letter",
                 f"dead letter {row['id']} of {row['stream']}: {row['cause']}: {row['detail']};"
