@@ -75,6 +75,7 @@ async def compare_window(
         found = await records_differing(connection, layout, chosen)
         found += await _neighbours_differing(connection, layout, facts)
         await facts.read_pairs(connection, layout, _dids_of_gates(found, facts))
+        await facts.read_gone(connection, layout, [one.uri for one in found if one.table == "notification"])
         judge = Judge(facts, found)
         result.judged += [(one, judge.verdict(one)) for one in found]
         result.judged += await _commits(connection, layout, facts, judge, waiting_dids, result)
@@ -114,7 +115,7 @@ def _chosen(facts: Facts, result: Compared) -> set[str]:
             result.left_out[NOT_YET] += 1
         elif aturi.authority(uri) in gone:
             result.left_out[OTHER_DELETED] += 1
-        elif theirs is not None and ours is not None and theirs.rev > ours.rev and theirs.changed_from(ours):
+        elif theirs is not None and ours is not None and theirs.rev > ours.rev:
             result.left_out[CHANGED] += 1
         else:
             chosen.add(uri)
@@ -151,13 +152,12 @@ async def _commits(
     connection: Connection, layout: Layout, facts: Facts, judge: Judge, waiting: set[str], result: Compared
 ) -> list[tuple[Difference, Verdict]]:
     """`actor_sync`: the newest commit of each repository."""
-    rows = await connection.fetch('SELECT did, "repoRev", "commitCid" FROM pg_temp.actor_sync')
-    ours = {row[0]: tuple(row)[1:] for row in rows}
+    rows = await connection.fetch('SELECT did, "repoRev" FROM pg_temp.actor_sync')
+    ours = {row[0]: row[1] for row in rows}
     rows = await connection.fetch(
-        f'SELECT did, "repoRev", "commitCid" FROM {layout.name("actor_sync")} WHERE did = ANY($1::text[])', sorted(ours)
+        f'SELECT did, "repoRev" FROM {layout.name("actor_sync")} WHERE did = ANY($1::text[])', sorted(ours)
     )
-    # a newer commit has another CID
-    newer = {did for did, rev, commit in rows if rev > ours[did][0] and commit != ours[did][1]}
+    newer = {did for did, rev in rows if rev > ours[did]}
     result.left_out[CHANGED] += len(newer)
     newer |= waiting
     spoiled = {aturi.authority(uri) for uri in facts.window.told if judge.is_spoiled(uri)}

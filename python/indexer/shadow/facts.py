@@ -24,12 +24,7 @@ class Standing(NamedTuple):
 
     rev: str
     indexed_at: str
-    cid: str
     is_live: bool
-
-    def changed_from(self, before: "Standing") -> bool:
-        """Whether a newer message shows in more than the rev: every one of a live record renews its time, too."""
-        return not self.is_live or self.cid != before.cid or self.indexed_at != before.indexed_at
 
 
 @dataclass(slots=True)
@@ -50,6 +45,8 @@ class Facts:
     """By duplicate table and `duplicate_record`: which of the records the incumbent has there."""
     moved: dict[str, str] = field(default_factory=dict)
     """By DID: the newest rev of a follow or list item outside the window."""
+    gone: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By account and collection: the newest rev of a deletion outside the window."""
     refused: set[str] = field(default_factory=set)
     """Records and accounts of messages that are dead letters here."""
     unprocessed: set[str] = field(default_factory=set)
@@ -67,7 +64,7 @@ class Facts:
         self = cls(window, around, refused=set(_named_by(letters)), unprocessed=unprocessed)
         uris = sorted(window.told.keys() | around.near)
         for table, into in ((layout.copy("record"), self.ours), (layout.name("record"), self.theirs)):
-            sql = f"""SELECT uri, rev, "indexedAt", cid, json <> '' FROM {table} WHERE uri = ANY($1::text[])"""
+            sql = f"""SELECT uri, rev, "indexedAt", json <> '' FROM {table} WHERE uri = ANY($1::text[])"""
             into.update({uri: Standing(*rest) for uri, *rest in await connection.fetch(sql, uris)})
         for table in (layout.name("post"), layout.copy("post")):
             sql = f'SELECT uri, "replyParent" FROM {table} WHERE uri = ANY($1::text[]) AND "replyParent" IS NOT NULL'
@@ -113,6 +110,29 @@ class Facts:
             sorted(uri for uri in self.window.told if "/app.bsky.graph." in uri),
         )
         self.moved.update({row[0]: row[1] for row in rows})
+
+    async def read_gone(self, connection: Connection, layout: Layout, uris: Iterable[str]) -> None:
+        """When the accounts of records with a duplicate key last deleted any of the kind, outside the window."""
+        places = {(parts.authority, parts.collection) for parts in map(aturi.parse, uris)}
+        dids = {did for did, collection in places if RECORDS[collection].duplicate_key is not None}
+        rows = await connection.fetch(
+            f"""SELECT did, split_part(uri, '/', 4), max(rev COLLATE "C") FROM {layout.name("record")}
+            WHERE did = ANY($1::text[]) AND json = '' AND uri <> ALL($2::text[]) GROUP BY 1, 2""",
+            sorted(dids),
+            sorted(uri for uri in self.window.told if aturi.authority(uri) in dids),
+        )
+        self.gone.update({(did, collection): rev for did, collection, rev in rows})
+
+    def had_rival(self, uri: str) -> bool:
+        """Whether a duplicate that was there when the record came may have been deleted since: its key went with it."""
+        parts, told = aturi.parse(uri), self.window.last(uri)
+        kind = RECORDS.get(parts.collection)
+        if kind is None or kind.duplicate_key is None or told is None:
+            return False
+        return self.gone.get((parts.authority, parts.collection), "") > (told.event.rev or "") or any(
+            other.startswith(f"at://{parts.authority}/{parts.collection}/") and some[0].event.kind == "delete"
+            for other, some in self.window.told.items()
+        )
 
     def rivals_of(self, uri: str) -> set[str]:
         """Other records that have, or had, a duplicate key of this one."""

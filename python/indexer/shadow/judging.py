@@ -294,7 +294,7 @@ class Judge:
             return known("DIV-17")
         if any(facts.spoiled(neighbour) for neighbour in facts.neighbours(uri)):
             return known("NUL")
-        if facts.unsure(uri):
+        if facts.unsure(uri) or facts.had_rival(uri):
             return unknowable("what it was judged by changed since")
         told = window.last(uri)
         for root, at in facts.around.muted.items():

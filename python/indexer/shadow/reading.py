@@ -12,8 +12,9 @@ from indexer.source import MOST_BYTES, Message
 
 PAGE = 500
 MOST_PENDING = 10_000
-SETTLED_SHARE = 0.8
-"""Of the messages that Redis calls undelivered: so many in the database mean that it was filled some other way."""
+SETTLED_SHARE = 0.5
+"""If so many of the messages that Redis calls undelivered are in the database, it was filled some other way. Only those
+count that come before the last that is there."""
 TAIL = 20
 
 
@@ -85,7 +86,7 @@ def unprocessed(
     """The entries that the incumbent has not worked off.
 
     `reached` says of each whether its rev is in the database, None where that says nothing. Where Redis calls entries
-    undelivered that are nearly all in the database, somebody filled it and kept the stream: then the others are done,
+    undelivered of which most are in the database, somebody filled it and kept the stream: then the others are done,
     too, up to the last that is there. Of pending entries it is concluded only after waiting: they may be in work.
     """
     open_ = {id_ for id_ in ids if id_ not in found.settled}

@@ -72,7 +72,7 @@ class Report:
                     self.known[verdict.why, one.table, one.kind, one.column].append(one)
                 elif verdict.is_ == "unknowable":
                     self.left_out[verdict.why] += 1
-                elif one.uri in elsewhere and one.table != "record":
+                elif one.uri in elsewhere and one.table not in ("record", "label"):
                     self.left_out["its messages came in two streams, nobody knows in which order"] += 1
                 else:
                     self.differences[one.table, one.kind, one.column].append(one)
