@@ -23,6 +23,8 @@ from indexer.shadow.report import Report, StreamResult
 from indexer.shadow.staging import Layout
 
 TELL_S = 2.0
+LINES_S = 10.0
+"""Where no line can move."""
 
 
 async def shadow(settings: Mapping[str, Any], limits: Limits, examples: int, *, as_json: bool) -> int:
@@ -99,7 +101,7 @@ async def _tell(lane: Lane[Any], result: StreamResult, total: int, terminal: Ter
     began = time.monotonic()
     told = ""
     while True:
-        await asyncio.sleep(TELL_S)
+        await asyncio.sleep(TELL_S if terminal.moves or not told else LINES_S)
         rate = result.read / (time.monotonic() - began)
         line = f"{lane.group.stream}: {result.read:,} of about {total:,} compared"
         if rate:

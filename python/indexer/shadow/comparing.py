@@ -68,7 +68,8 @@ async def compare_window(
         around = await copy_surroundings(connection, layout, window)
         await _run(connection, layout, stream, window, rules, result)
         await connection.execute(
-            "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL statement_timeout = '60s'"
+            "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL statement_timeout = '60s';"
+            " SET LOCAL idle_in_transaction_session_timeout = '120s'"
         )
         facts = await Facts.read(connection, layout, window, around, letters, waiting_uris)
         chosen = _chosen(facts, result)
@@ -81,7 +82,7 @@ async def compare_window(
         result.judged += await _commits(connection, layout, facts, judge, waiting_dids, result)
         result.judged += await _statuses(connection, layout, facts, waiting_dids, rules)
         result.judged += [(one, known("DIV-15") if fits else DIFFERENCE) for one, fits in
-                          await miscounted(connection, layout, window)]  # fmt: skip
+                          await miscounted(connection, layout, window, result.left_out)]  # fmt: skip
         result.judged += [(one, DIFFERENCE) for one in await strays(connection, layout, window, result.left_out)]
     return result
 

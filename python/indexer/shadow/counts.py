@@ -13,6 +13,7 @@ from indexer.shadow.window import Window
 from indexer.values import quoted
 
 STRAYS_TIMEOUT = "5s"
+COUNTS_TIMEOUT = "60s"
 _COUNTED = {
     "likeCount": ("post_agg", "like", 't.subject = k.key'),
     "repostCount": ("post_agg", "repost", 't.subject = k.key'),
@@ -35,7 +36,9 @@ _BY_ACCOUNT = (
 )  # fmt: skip
 
 
-async def miscounted(connection: Connection, layout: Layout, window: Window) -> list[tuple[Difference, bool]]:
+async def miscounted(
+    connection: Connection, layout: Layout, window: Window, left_out: Counter[str]
+) -> list[tuple[Difference, bool]]:
     """Aggregates of what the window touches that are not the count of rows, and whether DIV-15 explains it.
 
     A missing row of an aggregate counts as 0.
@@ -44,12 +47,15 @@ async def miscounted(connection: Connection, layout: Layout, window: Window) -> 
     found: list[tuple[Difference, bool]] = []
     for column, (aggregate, table, counts) in _COUNTED.items():
         key = "uri" if aggregate == "post_agg" else "did"
-        rows = await connection.fetch(
+        rows = await _briefly(
+            connection,
+            COUNTS_TIMEOUT,
             f"""SELECT * FROM (SELECT k.key, coalesce(a.{quoted(column)}, 0) AS stored,
                 (SELECT count(*) FROM {layout.name(table)} t WHERE {counts}) AS counted
             FROM unnest($1::text[]) k (key) LEFT JOIN {layout.name(aggregate)} a ON a.{key} = k.key) c
             WHERE stored <> counted""",
             sorted(posts if aggregate == "post_agg" else dids),
+            left_out,
         )
         for uri, stored, number in rows:
             one = Difference(aggregate, "column", uri, (uri,), column, number, stored)
@@ -66,7 +72,7 @@ async def _is_of_one_version(connection: Connection, layout: Layout, window: Win
     if window.was(uri, "update", "delete") or window.replaced(uri):
         return True
     stands = await connection.fetchval(f"SELECT cid FROM {layout.name('record')} WHERE uri = $1", uri)
-    if any(cid != stands for cid in window.quoted(uri)):
+    if any(cid != stands for cid in window.quoted.get(uri, ())):
         return True
     sql = f'SELECT count(*) FROM {layout.name("quote")} WHERE subject = $1 GROUP BY "subjectCid"'
     rows = await connection.fetch(sql, uri)
@@ -85,7 +91,7 @@ async def strays(connection: Connection, layout: Layout, window: Window, left_ou
         gone = "" if table == "notification" else " AND r.json <> ''"
         sql = f"""SELECT t.{quoted(owner)} FROM {layout.name(table)} t WHERE t.{quoted(column)} = ANY($1::text[])
             AND NOT EXISTS (SELECT 1 FROM {layout.name("record")} r WHERE r.uri = t.{quoted(owner)}{gone})"""
-        rows = await _briefly(connection, sql, sorted(keys), left_out)
+        rows = await _briefly(connection, STRAYS_TIMEOUT, sql, sorted(keys), left_out)
         for (uri,) in rows:
             if uri not in window.told:
                 one = Difference(table, "surplus row", uri, (uri,), None, None, {owner: uri, "record": None})
@@ -94,13 +100,13 @@ async def strays(connection: Connection, layout: Layout, window: Window, left_ou
 
 
 async def _briefly(
-    connection: Connection, sql: str, keys: list[str], left_out: Counter[str]
+    connection: Connection, limit: str, sql: str, keys: list[str], left_out: Counter[str]
 ) -> Sequence[asyncpg.Record]:
     try:
-        await connection.execute(f"SAVEPOINT strays; SET LOCAL statement_timeout = '{STRAYS_TIMEOUT}'")
+        await connection.execute(f"SAVEPOINT strays; SET LOCAL statement_timeout = '{limit}'")
         return await connection.fetch(sql, keys)
     except asyncpg.QueryCanceledError:
-        left_out["too many rows to look for strays"] += 1
+        left_out["too many rows to count or to look for strays"] += 1
         return []
     finally:
         await connection.execute("ROLLBACK TO SAVEPOINT strays; RELEASE SAVEPOINT strays")

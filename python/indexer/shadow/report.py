@@ -94,6 +94,8 @@ class Report:
         for (table, kind, column), some in sorted(self.differences.items(), key=str):
             yield f"  {len(some):,} × {_class(table, kind, column)}"
             yield from self._shown(some)
+        if ("notification", "missing row", None) in self.differences:
+            yield "  (the TypeScript indexer notifies of updates only: where it is the incumbent, --notifications updates)"
         if self.known:
             yield ""
             yield "KNOWN TO DIFFER (docs/shadow.md)"

@@ -1,5 +1,6 @@
 """The messages that are compared at a time, and what they say of each record."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -131,15 +132,15 @@ class Window:
                     return True
         return False
 
-    def quoted(self, uri: str) -> set[str]:
-        """The versions of a post that its quotes name."""
-        found: set[str] = set()
+    @cached_property
+    def quoted(self) -> dict[str, set[str]]:
+        """The versions of posts that quotes name."""
+        found: dict[str, set[str]] = {}
         for told in self.told.values():
             for _, event, _ in told:
-                if event.value is not None and event.collection == "app.bsky.feed.post" and "embed" in event.value:
-                    embedded = embedded_record(cast(Version, event))
-                    if embedded and embedded["uri"] == uri:
-                        found.add(embedded["cid"])
+                value = event.value if event.collection == "app.bsky.feed.post" else None
+                if value and "embed" in value and (embedded := embedded_record(cast(Version, event))):
+                    found.setdefault(embedded["uri"], set()).add(embedded["cid"])
         return found
 
     @cached_property
@@ -173,5 +174,8 @@ def at_uris(value: object) -> Iterator[str]:
             yield from at_uris(part)
 
 
+_REFUSED = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])")
+
+
 def _has_refused(json: str | None) -> bool:
-    return json is not None and ("\\u0000" in json or "\\ud" in json)
+    return json is not None and "\\u" in json and _REFUSED.search(json) is not None

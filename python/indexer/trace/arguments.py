@@ -7,7 +7,7 @@ from indexer import flags, values
 from indexer.settings import option
 
 SETTINGS = (
-    "redis_url", "postgres_url", "postgres_schema", "mode", "streams", "group", "label_stream", "label_group",
+    "redis_url", "postgres_url", "postgres_schema", "streams", "group",
 )  # fmt: skip
 
 
