@@ -95,7 +95,7 @@ class Report:
             yield f"  {len(some):,} × {_class(table, kind, column)}"
             yield from self._shown(some)
         if ("notification", "missing row", None) in self.differences:
-            yield "  (the TypeScript indexer notifies of updates only: where it is the incumbent, --notifications updates)"
+            yield "  (the TypeScript indexer tells of updates only: give --notifications updates where it is the incumbent)"
         if self.known:
             yield ""
             yield "KNOWN TO DIFFER (docs/shadow.md)"
