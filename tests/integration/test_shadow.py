@@ -243,6 +243,9 @@ def test_waits_for_an_incumbent_that_is_at_work(database: str, redis_url: str, t
 @pytest.mark.timeout(100)
 def test_what_is_not_processed_is_not_compared(database: str, redis_url: str) -> None:
     feed(redis_url, "firehose_live", library.messages("real-scenarios"))
+    with redis.Redis.from_url(redis_url) as client:
+        client.xgroup_create("firehose_live", GROUP, id="0")
+        client.xreadgroup(GROUP, "somebody", {"firehose_live": ">"}, count=20)
     found = shadow(database, redis_url, status=0)
     assert found["not_compared"]["not yet processed"] > 40
     assert found["streams"][0]["records"] == 0

@@ -72,8 +72,10 @@ async def _is_of_one_version(connection: Connection, layout: Layout, window: Win
     if window.was(uri, "update", "delete") or window.replaced(uri):
         return True
     stands = await connection.fetchval(f"SELECT cid FROM {layout.name('record')} WHERE uri = $1", uri)
-    if any(cid != stands for cid in window.quoted.get(uri, ())):
-        return True
+    told = window.last(uri)
+    versions = window.versions.get(uri, set()) | ({told.event.cid} if told is not None else set())
+    if not stands or any(cid != stands for cid in versions):
+        return True  # updated or deleted since
     sql = f'SELECT count(*) FROM {layout.name("quote")} WHERE subject = $1 GROUP BY "subjectCid"'
     rows = await connection.fetch(sql, uri)
     return len(rows) > 1 and stored in {0, *(row[0] for row in rows)}

@@ -95,7 +95,7 @@ class Report:
             yield f"  {len(some):,} × {_class(table, kind, column)}"
             yield from self._shown(some)
         if ("notification", "missing row", None) in self.differences:
-            yield "  (the TypeScript indexer tells of updates only: give --notifications updates where it is the incumbent)"
+            yield "  (the TypeScript indexer tells of updates only: is it that one, give --notifications updates)"
         if self.known:
             yield ""
             yield "KNOWN TO DIFFER (docs/shadow.md)"

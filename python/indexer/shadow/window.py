@@ -11,7 +11,7 @@ from indexer._native import Event
 from indexer.accounts import DELETED, asks_for_handle, status_of
 from indexer.record_type import Version
 from indexer.records import RECORDS
-from indexer.records.post.embeds import VIDEO, embed_rows, embedded_record
+from indexer.records.post.embeds import VIDEO, embed_rows
 from indexer.sink.halving import Entry
 from indexer.world import World
 
@@ -133,14 +133,13 @@ class Window:
         return False
 
     @cached_property
-    def quoted(self) -> dict[str, set[str]]:
-        """The versions of posts that quotes name."""
-        found: dict[str, set[str]] = {}
+    def versions(self) -> dict[str, set[str | None]]:
+        """The versions of records that others name."""
+        found: dict[str, set[str | None]] = {}
         for told in self.told.values():
             for _, event, _ in told:
-                value = event.value if event.collection == "app.bsky.feed.post" else None
-                if value and "embed" in value and (embedded := embedded_record(cast(Version, event))):
-                    found.setdefault(embedded["uri"], set()).add(embedded["cid"])
+                for uri, cid in _references(event.value):
+                    found.setdefault(uri, set()).add(cid)
         return found
 
     @cached_property
@@ -172,6 +171,19 @@ def at_uris(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for part in value:
             yield from at_uris(part)
+
+
+def _references(value: object) -> Iterator[tuple[str, str]]:
+    """What a record names by URI and CID."""
+    if isinstance(value, dict):
+        uri, cid = value.get("uri"), value.get("cid")
+        if isinstance(uri, str) and isinstance(cid, str):
+            yield uri, cid
+        for part in value.values():
+            yield from _references(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _references(part)
 
 
 _REFUSED = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])")
