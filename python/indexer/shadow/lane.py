@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from indexer._native import Event
 from indexer.database import Connection
+from indexer.decoding import Decoded, decode, decode_labels
 from indexer.handover.holdings import Group
-from indexer.pipeline import Decoded, decode, decode_labels
 from indexer.records import RECORDS
 from indexer.shadow.comparing import Compared, Rules, compare_window
 from indexer.shadow.labels import LabelHistory, compare_labels
