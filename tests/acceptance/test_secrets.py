@@ -122,7 +122,7 @@ ALL = (
     ("release", "--consumer", "dead", "--to", "ts"), ("config", "show"), ("config", "show", "--json"),
     ("status", "--interval", "0"), ("status", "--json", "--interval", "0"), ("top", "--count", "1"), ("doctor",),
     ("doctor", "--json"), ("pause", "--timeout", "0"), ("resume", "--all", "--timeout", "0"),
-    ("rate", "off", "--all", "--json", "--timeout", "0"),
+    ("rate", "off", "--all", "--json", "--timeout", "0"), ("shadow", "--wait", "0"), ("trace", "did:plc:a", "--json"),
     ("run", "--drain", "--canary", "5", "--stop-if", "dead>50%", "--rate", "1000", "--typescript-metrics"),
 )  # fmt: skip
 

@@ -59,6 +59,8 @@ COMMANDS = (
     ("pause", "--timeout", "0"),
     ("resume", "--all", "--timeout", "0"),
     ("rate", "100", "--json", "--timeout", "0"),
+    ("shadow", "--wait", "0"),
+    ("trace", "did:plc:a", "--interval", "0"),
     ("doctor",),
     ("doctor", "--json", "--bundle", "{folder}/bundle"),
 )

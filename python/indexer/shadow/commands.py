@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 from redis.exceptions import RedisError
 
+from indexer import secrets
 from indexer.accounts import AccountRules
 from indexer.demo.terminal import Terminal
 from indexer.errors import ExitCode, StoppedEarlyError, UnavailableError
@@ -69,12 +70,14 @@ async def _work(settings: Mapping[str, Any], limits: Limits, terminal: Terminal,
                 await _lane(LabelLane(redis, connection, layout, group, limits, rules), limits, terminal, results)
     except RedisError as fault:
         raise UnavailableError(
-            "Redis refused or broke off a read", str(fault), "see `indexer doctor`, and start again"
+            "Redis refused or broke off a read",
+            secrets.quoted(fault, settings["redis_url"]),
+            "see `indexer doctor`, and start again",
         ) from None
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as fault:
         raise StoppedEarlyError(
             "PostgreSQL broke off the comparison",
-            f"{type(fault).__name__}: {fault}",
+            f"{type(fault).__name__}: {secrets.quoted(fault, settings['postgres_url'])}",
             "start again, with a smaller --window if a statement took too long",
         ) from None
     finally:

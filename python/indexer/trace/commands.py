@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 from redis.exceptions import RedisError
 
+from indexer import secrets
 from indexer.demo.terminal import readable
 from indexer.errors import ExitCode, UnavailableError
 from indexer.handover.holdings import Group
@@ -56,12 +57,14 @@ async def _facts(
                     facts += await facts_of(redis, one, *moving[one.group], database)
     except RedisError as fault:
         raise UnavailableError(
-            "Redis refused or broke off a read", str(fault), "see `indexer doctor`, and try again"
+            "Redis refused or broke off a read",
+            secrets.quoted(fault, settings["redis_url"]),
+            "see `indexer doctor`, and try again",
         ) from None
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as fault:
         raise UnavailableError(
             "PostgreSQL refused or broke off a read",
-            f"{type(fault).__name__}: {fault}",
+            f"{type(fault).__name__}: {secrets.quoted(fault, settings['postgres_url'])}",
             "see `indexer schema check`, and try again",
         ) from None
     finally:
