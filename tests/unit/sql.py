@@ -16,12 +16,12 @@ EXECUTES = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor",
 OURS = {"statements", "_statements", "table.name", "table.columns", "table.owner", "table.sequence", "kind.tables",
         "kind.key_columns", "counter.by", "counter.unless", "counter.aggregate", "counter.column", "check.table",
         "self.number", "self.name", "self.checksum", "self.sql",
-        "step.sql", "step.entry", "*place", "check.column"}  # fmt: skip
+        "step.sql", "step.entry", "*place", "check.column", "real", "self.ours", "self.theirs"}  # fmt: skip
 """Names that hold our own text: statements, what record types and tables are described by, migrations, OWNED."""
 SAFE = {"quoted", "read_text", "Statements"}
 """What is our own text, whatever it is made with: an identifier, a file of the package, all statements by name."""
 KEEPS = {"join", "replace", "strip", "split", "partition", "splitlines", "items", "values", "fromkeys", "str", "tuple",
-         "list", "sorted", "enumerate", "iterdir", "removesuffix", "hexdigest", "union"}  # fmt: skip
+         "list", "sorted", "enumerate", "iterdir", "removeprefix", "removesuffix", "hexdigest", "union"}  # fmt: skip
 """Functions whose result is made of what they are called on, or with."""
 CALLS = ("patiently", "partial")
 """Functions that call their first argument with the others."""
@@ -58,9 +58,17 @@ class Package:
             self._walk(tree, Place(file, None))
 
     @classmethod
-    def installed(cls) -> "Package":
+    def installed(cls, only: str = "") -> "Package":
+        """The indexer without what has connections of its own kind, or that part alone (`only`) with our statements.
+
+        `shadow` has methods that are called like the driver's, and the stand-in of the demo is no part of the daemon:
+        names are followed without types.
+        """
         root = Path(str(files("indexer")))
-        return cls({str(path.relative_to(root)): path.read_text("utf-8") for path in sorted(root.rglob("*.py"))})
+        found = {str(path.relative_to(root)): path.read_text("utf-8") for path in sorted(root.rglob("*.py"))}
+        if only:
+            return cls({n: text for n, text in found.items() if n.startswith((only, "sink/statements.py"))})
+        return cls({n: text for n, text in found.items() if not n.startswith(("shadow/", "demo/migration/"))})
 
     @staticmethod
     def scripts() -> list[str]:
@@ -73,6 +81,7 @@ class Package:
         found = []
         for tree in self._trees:
             said = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
+            said |= {id(part) for each in ast.walk(tree) if isinstance(each, ast.JoinedStr) for part in each.values}
             for node in ast.walk(tree):
                 match node:
                     case ast.Constant(value=str(text)) if id(node) not in said:

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.sql import Package, called
 
 OF_SESSIONS = re.compile(
-    r"""(?:\A|;)\s*SET\s+(?!LOCAL\b)|\bRESET\b|\bLISTEN\b|\bNOTIFY\b|pg_notify|\bPREPARE\b|\bDEALLOCATE\b|\bDISCARD\b
-    |\bWITH\s+HOLD\b|\bTEMP(?:ORARY)?\b|\bpg_(?:try_)?advisory_(?!xact)\w+|\bset_config\((?![^)]*true\s*\))|\bLOAD\s+'""",
+    r"""(?:\A|;)\s*SET\s+(?!LOCAL\b|TRANSACTION\b)|\bRESET\b|\bLISTEN\b|\bNOTIFY\b|pg_notify|\bPREPARE\b|\bDEALLOCATE\b|\bDISCARD\b
+    |\bWITH\s+HOLD\b|\bCREATE\s+TEMP(?:ORARY)?\s(?![^;]*\bON\s+COMMIT\s+DROP\b)|\bpg_(?:try_)?advisory_(?!xact)\w+|\bset_config\((?![^)]*true\s*\))|\bLOAD\s+'""",
     re.VERBOSE,
 )
 """SQL whose effect outlives its transaction: behind a pooler the next transaction is in another session."""
@@ -28,6 +28,12 @@ def package() -> Package:
 
 def test_every_statement_is_our_own_text(package: Package) -> None:
     assert len(list(package.executed())) > 80, "it does not find the statements any more"
+    assert foreign(package) == []
+
+
+def test_statements_of_shadow_are_our_own_text() -> None:
+    package = Package.installed("shadow/")
+    assert len(list(package.executed())) > 15, "it does not find the statements any more"
     assert foreign(package) == []
 
 
@@ -51,7 +57,7 @@ def test_text_of_a_message_is_found_in_a_statement(source: str) -> None:
 
 
 def test_nothing_of_a_session_is_used(package: Package) -> None:
-    texts = [*package.texts(), *package.scripts()]
+    texts = [*package.texts(), *Package.installed("shadow/").texts(), *package.scripts()]
     assert any("SET LOCAL lock_timeout" in text for text in texts), "it does not find the statements any more"
     assert [text for text in texts if OF_SESSIONS.search(text)] == []
     calls = [call for _, call in package.calls if called(call) in METHODS_OF_SESSIONS and call.args]
@@ -76,6 +82,7 @@ def test_nothing_of_a_session_is_used(package: Package) -> None:
         "SELECT pg_try_advisory_lock_shared(1)",
         "SELECT pg_advisory_unlock_all()",
         "CREATE TEMP TABLE t (a int)",
+        "CREATE TEMP TABLE t (a int); CREATE TEMP TABLE u (a int) ON COMMIT DROP",
         "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
         "PREPARE p AS SELECT 1",
         "DISCARD ALL",
@@ -91,6 +98,7 @@ def test_statement_of_a_session_is_found(statement: str) -> None:
     [
         "UPDATE t\nSET a = 1",
         "BEGIN;\nSET LOCAL jit = off",
+        "CREATE TEMP TABLE t (a int) ON COMMIT DROP",
         "SELECT pg_try_advisory_xact_lock(1)",
         "SELECT set_config('jit', 'off', true)",
     ],
