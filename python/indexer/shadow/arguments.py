@@ -1,7 +1,6 @@
 """The flags of `shadow`; nothing heavy is imported here."""
 
 import argparse
-import os
 import re
 
 from indexer import flags, values
@@ -36,9 +35,9 @@ def add(commands: "flags.Commands") -> None:
         "--from",
         dest="first",
         type=flags.checked(_id),
-        default=os.environ.get("INDEXER_SHADOW_FROM", "-"),
+        default="-",
         metavar="ID",
-        help="begin at this entry [INDEXER_SHADOW_FROM; default: the oldest]",
+        help="begin at this entry (default: the oldest)",
     )
     _number(parser, "--wait", "SECONDS", 60, 86_400, "patience with the incumbent while it gets nothing done", least=0)
     _number(parser, "--follow", "SECONDS", 0, 10**7, "go on reading what is new for so long", least=0)
@@ -50,13 +49,12 @@ def add(commands: "flags.Commands") -> None:
 def _number(
     parser: argparse.ArgumentParser, flag: str, unit: str, default: int, most: int, text: str, least: int = 1
 ) -> None:
-    variable = f"INDEXER_SHADOW_{flag.removeprefix('--').upper()}"
     parser.add_argument(
         flag,
         type=flags.checked(values.whole_number(least, most)),
-        default=os.environ.get(variable) or str(default),
+        default=default,
         metavar=unit,
-        help=f"{text} [{variable}; default {default}]",
+        help=text,
     )
 
 

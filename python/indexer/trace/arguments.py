@@ -1,7 +1,6 @@
 """The flags of `trace`; nothing heavy is imported here."""
 
 import argparse
-import os
 
 from indexer import flags, values
 from indexer.settings import option
@@ -29,13 +28,12 @@ def add(commands: "flags.Commands") -> None:
 
 
 def _number(parser: argparse.ArgumentParser, flag: str, unit: str, default: int, most: int, text: str) -> None:
-    variable = f"INDEXER_TRACE_{flag.removeprefix('--').upper()}"
     parser.add_argument(
         flag,
         type=flags.checked(values.whole_number(0, most)),
-        default=os.environ.get(variable) or str(default),
+        default=default,
         metavar=unit,
-        help=f"{text} [{variable}; default {default}]",
+        help=text,
     )
 
 
