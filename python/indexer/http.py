@@ -1,8 +1,8 @@
-"""The port for machines: `/metrics` for Prometheus, `/livez` and `/readyz` for whoever restarts and routes."""
+"""The metrics port: `/metrics` for Prometheus, `/livez` and `/readyz` for whoever restarts and routes, and the page."""
 
 import contextlib
 import errno
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -10,6 +10,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from indexer.errors import ConfigError
+
+SHUTDOWN_S = 2.0
+"""For answers that are under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,15 @@ class Health:
 
 @contextlib.asynccontextmanager
 async def serving(
-    host: str, port: int, registry: CollectorRegistry, health: Callable[[], Health]
+    host: str,
+    port: int,
+    registry: CollectorRegistry,
+    health: Callable[[], Health],
+    page: Sequence[web.RouteDef] = (),
 ) -> AsyncIterator[int]:
     """Serve for the time of the block; gives the port, which matters for port 0 (any free one).
 
-    ConfigError where the address cannot be had.
+    `page` has the routes of the status page. ConfigError where the address cannot be had.
     """
 
     async def metrics(request: web.Request) -> web.Response:
@@ -46,8 +53,8 @@ async def serving(
         return _answer(state, good=state.ready)
 
     app = web.Application()
-    app.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz)])
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    app.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz), *page])
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, reuse_address=True)

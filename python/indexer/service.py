@@ -28,6 +28,7 @@ from indexer.lanes import lanes_of
 from indexer.lease import Lease
 from indexer.metrics import Metrics
 from indexer.opening import opened, resolver_of
+from indexer.page import routes as page_routes
 from indexer.pipeline import Lane
 from indexer.removal.jobs import Jobs
 from indexer.removal.worker import RemovalWorker
@@ -79,8 +80,9 @@ async def run(settings: Settings) -> int:
             def say() -> Health:
                 return health(lanes, obedience.how_to_go_on if obedience else None)
 
+            page = await stack.enter_async_context(page_routes.offered(settings, pool, turns, redis, lanes, say))
             port = await stack.enter_async_context(
-                serving(settings.metrics_host, settings.metrics_port, metrics.registry, say)
+                serving(settings.metrics_host, settings.metrics_port, metrics.registry, say, page)
             )
             log.info("started", version=_native.VERSION, metrics_port_bound=port, **settings.described())
             systemd.ready()

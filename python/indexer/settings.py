@@ -95,6 +95,9 @@ OPTIONS: tuple[Option, ...] = (
            "address that the metrics port listens on"),
     Option("typescript_metrics", ("INDEXER_TYPESCRIPT_METRICS",), "--typescript-metrics", "false", "true|false",
            values.boolean, "also give the series of the TypeScript indexer, under its names"),
+    Option("status_page", ("INDEXER_STATUS_PAGE",), "--status-page", "auto", "auto|on|off",
+           values.choice("auto", "on", "off"),
+           "status page at / of the metrics port; auto: where METRICS_HOST is a loopback address"),
     Option("log_level", ("LOG_LEVEL", "RUST_LOG"), "--log-level", "info", "level", values.log_level,
            "least level that is logged"),
 )  # fmt: skip
@@ -156,6 +159,7 @@ class Settings:
     metrics_port: int
     metrics_host: str
     typescript_metrics: bool
+    status_page: Literal["auto", "on", "off"]
     log_level: str
     drain: bool = False
     takeover: bool = False

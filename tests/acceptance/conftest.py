@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance import bouncer
+from tests.acceptance import bouncer, browser
 
 PROGRAMS: dict[str, tuple[str, Callable[[], str | None]]] = {
     "needs_pgbouncer": ("the Debian package pgbouncer", bouncer.program),
+    "needs_chromium": ("the Debian package chromium", browser.program),
     "needs_promtool": ("promtool, of the Debian package prometheus", lambda: shutil.which("promtool")),
     "needs_fish": ("the Debian package fish", lambda: shutil.which("fish")),
     "needs_zsh": ("the Debian package zsh", lambda: shutil.which("zsh")),

@@ -57,6 +57,7 @@ class Daemon:
             "INDEXER_CONSUMER": consumer,
             "ENABLE_DID_RESOLUTION": "false",
             "METRICS_PORT": "0",
+            "INDEXER_STATUS_PAGE": "off",  # what it reads would meet the rules of proxies, which count
             "DB_POOL_MAX_SIZE": "4",
             "DB_POOL_MIN_IDLE": "1",
             **(environment or {}),

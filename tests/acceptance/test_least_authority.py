@@ -65,7 +65,7 @@ def test_daemon_needs_no_more_than_it_is_given(database: str, server: embedded.R
     feed_all(server, "1")
     hold(server, "typescript", LIVE, "firehose_group")
     hold(server, "typescript", LABELS, "label_group")
-    environment = {"INDEXER_CLAIM_IDLE_MS": "500"}
+    environment = {"INDEXER_CLAIM_IDLE_MS": "500", "INDEXER_STATUS_PAGE": "on"}
     with running(database, least_authority.url(server.url, "indexer"), tmp_path, environment=environment) as daemon:
         daemon.until(lambda: is_drained(server))
         with redis.Redis.from_url(server.url) as client:
@@ -73,6 +73,7 @@ def test_daemon_needs_no_more_than_it_is_given(database: str, server: embedded.R
         feed_all(server, "2")
         daemon.until(lambda: is_drained(server))
         assert sampled(daemon, "indexer_claimed_total") == 2
+        assert daemon.get("/status.json")[0] == 200
         assert daemon.stop() == 0
     assert (count(database, "post"), count(database, "label")) == (4, 2)
     assert least_authority.refused(server.url) == []

@@ -23,6 +23,11 @@ def test_without_two_counts_of_one_stream_there_are_no_rates(known: list[Count])
     assert rates(known) == Rates(None, None)
 
 
+def test_rates_begin_when_it_is_known_what_was_added() -> None:
+    """A group that has read nothing yet has no figure; it need not wait until that moment is forgotten."""
+    assert rates(counts((0, None, 50), (10, 100, 50), (20, 130, 60))) == Rates(3.0, 2.0)
+
+
 def test_steady_stream_is_empty_at_one_time() -> None:
     assert empty(counts((0, 0, 100), (1, 0, 90), (2, 0, 80))) == Empty(8.0, 8.0, 8.0)
 

@@ -44,6 +44,7 @@ OTHER_TEXTS = {
     "metrics_port": "0",
     "metrics_host": "0.0.0.0",
     "typescript_metrics": "true",
+    "status_page": "on",
     "log_level": "debug",
 }
 
@@ -88,6 +89,7 @@ def test_defaults_are_those_of_the_interface() -> None:
         metrics_port=4020,
         metrics_host="127.0.0.1",
         typescript_metrics=False,
+        status_page="auto",
         log_level="info",
     )
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from statistics import fmean, stdev
 
 NOISE = 64 * 1024
@@ -41,7 +41,8 @@ class Empty:
 
 
 def rates(counts: Sequence[Count]) -> Rates:
-    """Over the whole time."""
+    """Over the whole time of which it is known what was added."""
+    counts = list(dropwhile(lambda count: count.added is None, counts))
     if len(counts) < 2 or counts[-1].at_s <= counts[0].at_s:
         return Rates(None, None)
     first, last = counts[0], counts[-1]

@@ -79,26 +79,26 @@ class Ledger:
 
 
 @asynccontextmanager
-async def reading(connection: Connection) -> AsyncIterator[None]:
+async def reading(connection: Connection, limit_ms: int | None = None) -> AsyncIterator[None]:
     """A transaction that can change nothing, and in which no statement lasts longer."""
     async with rolled_back_on_error(connection):
-        await connection.execute(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {LIMIT_MS}")
+        await connection.execute(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms or LIMIT_MS}")
         yield
         await connection.execute("COMMIT")
 
 
-async def ledger(connection: Connection) -> Ledger:
+async def ledger(connection: Connection, limit_ms: int | None = None) -> Ledger:
     """Raises what a lost connection raises; what is missing, forbidden or slow becomes a note."""
     notes: list[str] = []
 
     async def readable(what: str, statement: str) -> list[asyncpg.Record] | None:
         """None where they cannot be had."""
         try:
-            async with reading(connection):
+            async with reading(connection, limit_ms):
                 found: list[asyncpg.Record] = await connection.fetch(statement)
                 return found
         except asyncpg.QueryCanceledError:
-            notes.append(f"{what}: not known, it takes longer than {LIMIT_MS / 1000:g} s to count")
+            notes.append(f"{what}: not known, it takes longer than {(limit_ms or LIMIT_MS) / 1000:g} s to count")
         except asyncpg.UndefinedTableError:
             notes.append(f"{what}: not known, the table is missing; run `indexer schema create`")
         except asyncpg.InsufficientPrivilegeError:

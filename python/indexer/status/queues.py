@@ -51,32 +51,41 @@ class Memory:
     policy: str
 
 
-async def queue(redis: "Redis", group: Group) -> Queue:
-    """Raises redis' errors, but a stream or group that is missing is an empty one."""
+async def queue(redis: "Redis", group: Group, *, modest: bool = False) -> Queue:
+    """Raises redis' errors, but a stream or group that is missing is an empty one.
+
+    A `modest` look needs no right that the daemon has not, counts nothing one by one and fetches no entry: the oldest
+    one is that which is pending, or not known.
+    """
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.xlen(group.stream)
         pipeline.xinfo_groups(group.stream)
         pipeline.xinfo_consumers(group.stream, group.name)
         pipeline.xpending(group.stream, group.name)
-        pipeline.xrange(group.stream, count=1)
-        pipeline.xinfo_stream(group.stream)
-        length, groups, consumers, pending, first, stream = await pipeline.execute(raise_on_error=False)
+        if not modest:
+            pipeline.xrange(group.stream, count=1)
+            pipeline.xinfo_stream(group.stream)
+        length, groups, consumers, pending, *more = await pipeline.execute(raise_on_error=False)
+    first, stream = more or ([], None)
     _raise(length, first)
     groups, consumers = _or_none(groups) or [], _or_none(consumers) or []
     mine = next((one for one in groups if one["name"] == group.name.encode()), None)
     summary = _or_none(pending) or {"pending": 0, "min": None}
-    if isinstance(stream, NoPermissionError):
+    if modest or isinstance(stream, NoPermissionError):
         added = None
     else:
         added = (_or_none(stream) or {"entries-added": 0}).get("entries-added")
     undelivered, is_exact = length, True
     if mine is not None:
         lag, entries_read = mine.get("lag"), mine.get("entries-read")
-        if lag is None:
+        if lag is None and modest:
+            undelivered, is_exact = max(0, length - summary["pending"]), False
+        elif lag is None:
             undelivered, is_exact = await _counted(redis, group, mine, length - summary["pending"])
         else:
             undelivered = lag
             added = added if added is not None or entries_read is None else lag + entries_read
+    oldest_pending_ms = _ms(summary["min"]) if summary["min"] else None
     return Queue(
         group,
         length,
@@ -85,11 +94,17 @@ async def queue(redis: "Redis", group: Group) -> Queue:
         summary["pending"],
         mine is not None,
         added,
-        _ms(first[0][0]) if first else None,
-        _ms(summary["min"]) if summary["min"] else None,
+        _ms(first[0][0]) if first else oldest_pending_ms if modest else None,
+        oldest_pending_ms,
         tuple(Consumer(one["name"], one["pending"], one["idle"] / 1000) for one in consumers),
         tuple(one["name"].decode(errors="replace") for one in groups if one is not mine),
     )
+
+
+async def oldest_ms(redis: "Redis", stream: str) -> int | None:
+    """When the oldest entry was added. Its body comes along, whatever size it has."""
+    first: Any = await redis.xrange(stream, count=1)
+    return _ms(first[0][0]) if first else None
 
 
 async def _counted(redis: "Redis", group: Group, mine: dict[str, Any], about: int) -> tuple[int, bool]:

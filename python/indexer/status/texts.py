@@ -120,45 +120,47 @@ def last_error(found: Snapshot) -> str | None:
 
 
 def document(found: Snapshot) -> str:
+    """What `fields` has, for programs."""
+    return json.dumps(fields(found), indent=2)
+
+
+def fields(found: Snapshot) -> dict[str, Any]:
     """Times in seconds, sizes in bytes; null: not known."""
     ledger, memory = found.ledger, found.memory
-    return json.dumps(
-        {
-            "at": found.at.isoformat(),
-            "measured_s": round(found.measured_s, 3),
-            "streams": [_stream_fields(one) for one in found.streams],
-            "redis": {
-                "used_bytes": memory.used if memory else None,
-                "max_bytes": (memory.most or None) if memory else None,
-                "policy": memory.policy if memory else None,
-                "full_in_s": found.full_s,
-            },
-            "dead_letters": ledger.letters.total if ledger.letters else None,
-            "dead_letters_by_cause": dict(ledger.letters.causes) if ledger.letters else None,
-            "handle_backlog": ledger.handles,
-            "account_deletions": ledger.deletions,
-            "dirty_counts": ledger.dirty,
-            "instances": None
-            if ledger.instances is None
-            else [
-                {
-                    "consumer": each.consumer,
-                    "lives": each.lives,
-                    "state": each.state,
-                    "paused": each.paused,
-                    "rate": each.rate_now,
-                }
-                for each in ledger.instances
-            ],
-            "connections": dict(ledger.sessions),
-            "max_connections": ledger.most_sessions,
-            "instance": {"address": found.instance.address, "ready": found.instance.ready},
-            "last_error": last_error(found),
-            "notes": found.notes,
-            "away": [{"what": fault.what, "cause": fault.cause, "remedy": fault.remedy} for fault in found.away],
+    return {
+        "at": found.at.isoformat(),
+        "measured_s": round(found.measured_s, 3),
+        "streams": [_stream_fields(one) for one in found.streams],
+        "redis": {
+            "used_bytes": memory.used if memory else None,
+            "max_bytes": (memory.most or None) if memory else None,
+            "policy": memory.policy if memory else None,
+            "full_in_s": found.full_s,
         },
-        indent=2,
-    )
+        "dead_letters": ledger.letters.total if ledger.letters else None,
+        "dead_letters_by_cause": dict(ledger.letters.causes) if ledger.letters else None,
+        "handle_backlog": ledger.handles,
+        "account_deletions": ledger.deletions,
+        "dirty_counts": ledger.dirty,
+        "instances": None
+        if ledger.instances is None
+        else [
+            {
+                "consumer": each.consumer,
+                "lives": each.lives,
+                "state": each.state,
+                "paused": each.paused,
+                "rate": each.rate_now,
+            }
+            for each in ledger.instances
+        ],
+        "connections": dict(ledger.sessions),
+        "max_connections": ledger.most_sessions,
+        "instance": {"address": found.instance.address, "ready": found.instance.ready},
+        "last_error": last_error(found),
+        "notes": found.notes,
+        "away": [{"what": fault.what, "cause": fault.cause, "remedy": fault.remedy} for fault in found.away],
+    }
 
 
 def _stream_fields(one: StreamState) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class Watch:
             if self._redis is None:
                 self._redis = await open_redis(self._settings["redis_url"])
                 self._stack.push_async_callback(self._redis.aclose)
-            self._queues = [await queues.queue(self._redis, group) for group in self._groups]
+            self._queues = await self._look(self._redis)
             await self._count_memory(self._redis)
             self._redis_away = None
         except UnavailableError as fault:
@@ -126,6 +126,9 @@ class Watch:
         now = time.monotonic()
         for queue in self._queues:
             _keep(self._history.counts[queue.group], Count(now, queue.added, queue.left), now)
+
+    async def _look(self, redis: "Redis") -> list[Queue]:
+        return [await queues.queue(redis, group) for group in self._groups]
 
     def _lost(self, fault: UnavailableError) -> None:
         self._redis_away, self._queues, self._memory = fault, [], None
@@ -152,10 +155,7 @@ class Watch:
         """What PostgreSQL says now."""
         url = self._settings["postgres_url"]
         try:
-            if self._database is None or self._database.is_closed():
-                opening = connected(url, "status", CONNECT_S)
-                self._database = await self._stack.enter_async_context(opening)
-            return await asyncio.wait_for(ledger(self._database), LEDGER_S), None
+            return await self._read_ledger(), None
         except (UnavailableError, ConfigError) as fault:
             return Ledger(), fault
         except _AWAY as fault:
@@ -165,6 +165,15 @@ class Watch:
             cause = secrets.quoted(fault, url)
             return Ledger(), UnavailableError(what, cause, "start the server, or correct DB_POSTGRES_URL")
 
+    async def _read_ledger(self) -> Ledger:
+        if self._database is None or self._database.is_closed():
+            opening = connected(self._settings["postgres_url"], "status", CONNECT_S)
+            self._database = await self._stack.enter_async_context(opening)
+        return await asyncio.wait_for(ledger(self._database), LEDGER_S)
+
+    async def _instance(self) -> Instance:
+        return await ask(self._settings["metrics_host"], self._settings["metrics_port"])
+
     async def snapshot(
         self, known: Ledger | None = None, away: UnavailableError | ConfigError | None = None
     ) -> Snapshot:
@@ -172,7 +181,7 @@ class Watch:
         found = known
         if found is None:
             found, away = await self.read_database()
-        instance = await ask(self._settings["metrics_host"], self._settings["metrics_port"])
+        instance = await self._instance()
         now_ms = datetime.now(UTC).timestamp() * 1000
         history = self._history
         measured = [counts[-1].at_s - counts[0].at_s for counts in history.counts.values() if counts]
