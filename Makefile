@@ -16,6 +16,7 @@ INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
 BENCHED := $(VENV)/.benched
 AUDITED := $(VENV)/.audited
+DOCUMENTED := $(VENV)/.documented
 RUST_SOURCES := $(shell find rust -path rust/fuzz -prune -o -type f \
 	\( -name '*.rs' -o -name 'Cargo.toml' -o -path '*/lexicons/*' \) -print)
 
@@ -25,7 +26,7 @@ TEST_PROCESSES ?= 2
 # JUnit XML, for `make reliability`.
 REPORTS := .reports
 
-.PHONY: help run test test-long mutants reliability bench bench-long lint fuzz wheel audit audit-offline advisories sbom pins clean
+.PHONY: help run test test-long mutants reliability bench bench-long lint docs fuzz wheel audit audit-offline advisories sbom pins clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +64,12 @@ lint: $(BUILT) ## format, style, types, and the Rust module against its stub
 	MYPYPATH=python $(BIN)/python -m mypy.stubtest indexer._native --allowlist <(echo indexer._native.__all__)
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+# Without --quiet, which hides warnings from --strict, too.
+docs: export NO_MKDOCS_2_WARNING := 1 # the theme's, about its own future
+docs: $(BUILT) $(DOCUMENTED) ## build the documentation as site/; warnings are errors
+	$(BIN)/python -m mkdocs build --strict
+	$(BIN)/python -m pytest --quiet tests/acceptance/test_site.py tests/unit/test_reference.py
 
 # Coverage without nightly: the passes of cargo-fuzz, named one by one. --target keeps build scripts free of them.
 FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -110,9 +117,10 @@ pins: $(AUDITED) ## renew the files of pins after a change of pyproject.toml; UP
 	$(PIN) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
 	$(PIN) pyproject.toml --constraint requirements-dev.txt --extra bench --output-file requirements-bench.txt
 	$(PIN) --constraint requirements-dev.txt --group audit --output-file requirements-audit.txt
+	$(PIN) --constraint requirements-dev.txt --group docs --output-file requirements-docs.txt
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) target rust/fuzz/target dist $(REPORTS) .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) target rust/fuzz/target dist site $(REPORTS) .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/indexer/_native*.so
 	find python tests benches -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -130,6 +138,10 @@ $(BENCHED): requirements-bench.txt $(INSTALLED)
 
 $(AUDITED): requirements-audit.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-audit.txt
+	touch $@
+
+$(DOCUMENTED): requirements-docs.txt $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-docs.txt
 	touch $@
 
 $(BUILT): $(INSTALLED) pyproject.toml Cargo.toml Cargo.lock $(RUST_SOURCES)

@@ -20,6 +20,7 @@ WANTED = {
     "requirements-dev.txt": [*DECLARED, *EXTRAS["embedded"], *EXTRAS["testing"], *GROUPS["dev"]],
     "requirements-bench.txt": [*DECLARED, *EXTRAS["bench"]],
     "requirements-audit.txt": GROUPS["audit"],
+    "requirements-docs.txt": GROUPS["docs"],
 }
 
 
