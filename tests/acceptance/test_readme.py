@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 ELSEWHERE = {
     "make test": "this run",
+    "make docs": ".ci/run; test_site.py",
     "pip install .": "test_wheel.py",
 }
 
