@@ -151,7 +151,7 @@ async def test_daemon_that_has_gone_is_told_and_so_is_its_return(
         await page.open(address(daemon))
         await page.until(SHOWN)
         daemon.kill()
-        assert "as it was then" in await page.until(gone, lambda text: "does not answer" in text)
+        assert "is as it was at" in await page.until(gone, lambda text: "does not answer" in text)
         assert await page.run("document.getElementById('ready').textContent") == "no answer"
         assert await page.run("document.body.classList.contains('stale')")
         assert await page.run("document.title") == "no answer: one"
@@ -166,6 +166,7 @@ async def test_trouble_is_shown(daemon: Daemon) -> None:
     """What the daemon says is put before the page in its place: each state looks the same whatever brought it about."""
     told = {
         **status(daemon),
+        "age_s": 99,
         "lanes": {LIVE: "halted", "firehose_backfill": "waiting", "label_live": "paused"},
         "reasons": ["paused: by an operator", f"lane {LIVE} halted: {HOSTILE}", "lane label_live waits for Redis"],
         "instances": [
@@ -182,9 +183,13 @@ async def test_trouble_is_shown(daemon: Daemon) -> None:
         await page.open(address(daemon))
         await page.until(SHOWN)
         notices = await page.run("[...document.querySelectorAll('#notices p')].map(e => [e.className, e.textContent])")
-        assert [kind for kind, _ in notices] == ["notice warn", "notice bad", "notice warn", "notice bad"]
-        assert HOSTILE in notices[1][1]
-        assert f"cause: {HOSTILE}" in notices[3][1]
+        old, paused, halted, waits, away = notices
+        assert [kind.split()[1] for kind, _ in notices] == ["warn", "warn", "bad", "warn", "bad"]
+        assert "its figures are old" in old[1]
+        assert paused[1].startswith("paused: ")
+        assert HOSTILE in halted[1]
+        assert "waits for Redis" in waits[1]
+        assert f"cause: {HOSTILE}" in away[1]
         row = await page.run("[...document.querySelectorAll('#instances td')].map(e => e.textContent)")
         assert row == [HOSTILE, "paused", "1,500", "two", "does not run, starts paused", "–"]
         pills = "[...document.querySelectorAll('#streams .pill')].map(e => e.textContent)"

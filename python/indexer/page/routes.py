@@ -71,7 +71,7 @@ def routes(document: "Callable[[], Any]", names: frozenset[str]) -> tuple[web.Ro
 
 def own_names(metrics_host: str) -> frozenset[str]:
     """What this machine is called, beside its addresses."""
-    return frozenset({"localhost", metrics_host.lower(), socket.gethostname().lower()})
+    return frozenset({"localhost", metrics_host.lower(), socket.gethostname().lower()} - {""})
 
 
 def _check_host(request: web.Request, names: frozenset[str]) -> None:
