@@ -7,9 +7,28 @@ use pyo3::types::PyBytes;
 /// So many bytes of results are made without the GIL before they become objects: what is held twice stays small.
 pub(crate) const PORTION: usize = 256 << 10;
 
+/// So many small items are a portion, too: each result takes some memory, however small its item is.
+const MANY: usize = 1000;
+
 pub(crate) fn bytes_of<'py>(items: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
     let items = items.try_iter()?;
     items.map(|item| Ok(item?.cast_into()?)).collect()
+}
+
+/// Groups of a batch, in its order: each of up to [`PORTION`] bytes, but for an item that is longer, and [`MANY`] items.
+pub(crate) fn portions<T>(items: &[T], length: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+    let mut rest = items;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |item: &&T| {
+            bytes += length(item);
+            bytes <= PORTION
+        };
+        let count = rest.iter().take(MANY).take_while(fits).count();
+        let (portion, others) = rest.split_at(count.max(1).min(rest.len()));
+        rest = others;
+        (!portion.is_empty()).then_some(portion)
+    })
 }
 
 pub(crate) fn slices<'a>(items: &'a [Bound<'_, PyBytes>]) -> Vec<&'a [u8]> {

@@ -27,7 +27,7 @@ mod _native {
     use pyo3::prelude::*;
     use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
-    use crate::batch::{bytes_of, number};
+    use crate::batch::{bytes_of, number, portions, slices};
     #[pymodule_export]
     use crate::car::{CarReader, CarRecord, Commit};
     #[pymodule_export]
@@ -43,7 +43,7 @@ mod _native {
     use crate::frames::{Frame, decode_frames};
     #[pymodule_export]
     use crate::identifiers::{AtUri, Cid, Tid};
-    use crate::objects::Builder;
+    use crate::objects::{Builder, Names};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -63,6 +63,20 @@ mod _native {
         module.add("RUST", env!("INDEXER_RUST"))
     }
 
+    /// A portion of a batch, decoded without the GIL.
+    fn decoded<'a, T: Sync, R: Send>(
+        py: Python<'_>,
+        arena: &'a mut Arena,
+        portion: &[T],
+        decode: impl Fn(&mut Decoder<'a>, &T) -> R + Send,
+    ) -> Vec<R> {
+        py.detach(move || {
+            let mut decoder = Decoder::new(arena);
+            let decode = |item| decode(&mut decoder, item);
+            portion.iter().map(decode).collect()
+        })
+    }
+
     #[pyfunction]
     #[pyo3(signature = (payloads, clocks_ms, /))]
     fn decode_events<'py>(
@@ -76,25 +90,23 @@ mod _native {
             let message = format!("{payloads} payloads, but {clocks} clocks");
             return Err(PyValueError::new_err(message));
         }
-        let bytes: Vec<&[u8]> = payloads.iter().map(PyBytesMethods::as_bytes).collect();
+        let clocks = clocks_ms
+            .iter()
+            .map(|clock| u64::try_from(*clock).unwrap_or(0));
+        let entries: Vec<(&[u8], u64)> = slices(&payloads).into_iter().zip(clocks).collect();
         let mut arena = Arena::new();
-        let arena = &mut arena;
-        let outcomes = py.detach(move || {
-            let mut decoder = Decoder::new(arena);
-            let clocks = clocks_ms
-                .iter()
-                .map(|clock| u64::try_from(*clock).unwrap_or(0));
-            let decode = |(payload, clock)| decoder.event(payload, clock);
-            bytes
-                .into_iter()
-                .zip(clocks)
-                .map(decode)
-                .collect::<Vec<_>>()
-        });
-        let mut builder = Builder::new(py);
+        let names = Names::new(py);
         let results = PyList::empty(py);
-        for outcome in &outcomes {
-            results.append(builder.outcome(outcome, Builder::event)?)?;
+        for portion in portions(&entries, |(payload, _)| payload.len()) {
+            let outcomes = decoded(py, &mut arena, portion, |decoder, (payload, clock)| {
+                decoder.event(payload, *clock)
+            });
+            let mut builder = Builder::new(py, &names);
+            for outcome in &outcomes {
+                results.append(builder.outcome(outcome, Builder::event)?)?;
+            }
+            drop((outcomes, builder));
+            arena.reset();
         }
         Ok(results)
     }
@@ -106,18 +118,19 @@ mod _native {
         payloads: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyList>> {
         let payloads = bytes_of(payloads)?;
-        let bytes: Vec<&[u8]> = payloads.iter().map(PyBytesMethods::as_bytes).collect();
         let mut arena = Arena::new();
-        let arena = &mut arena;
-        let outcomes = py.detach(move || {
-            let mut decoder = Decoder::new(arena);
-            let decode = |payload| decoder.labels(payload);
-            bytes.into_iter().map(decode).collect::<Vec<_>>()
-        });
-        let mut builder = Builder::new(py);
+        let names = Names::new(py);
         let results = PyList::empty(py);
-        for outcome in &outcomes {
-            results.append(builder.outcome(outcome, Builder::labels)?)?;
+        for portion in portions(&slices(&payloads), |payload| payload.len()) {
+            let outcomes = decoded(py, &mut arena, portion, |decoder, payload| {
+                decoder.labels(payload)
+            });
+            let mut builder = Builder::new(py, &names);
+            for outcome in &outcomes {
+                results.append(builder.outcome(outcome, Builder::labels)?)?;
+            }
+            drop((outcomes, builder));
+            arena.reset();
         }
         Ok(results)
     }
@@ -134,16 +147,18 @@ mod _native {
             .map(|(collection, json)| Some((collection.to_str().ok()?, json.to_str().ok()?)))
             .collect();
         let mut arena = Arena::new();
-        let arena = &mut arena;
-        let bodies = py.detach(move || {
-            let mut decoder = Decoder::new(arena);
-            let decode = |item: Option<_>| item.and_then(|(nsid, json)| decoder.record(nsid, json));
-            texts.into_iter().map(decode).collect::<Vec<_>>()
-        });
-        let mut builder = Builder::new(py);
+        let names = Names::new(py);
         let results = PyList::empty(py);
-        for body in &bodies {
-            results.append(builder.record(body.as_ref())?)?;
+        for portion in portions(&texts, |item| item.map_or(0, |(_, json)| json.len())) {
+            let bodies = decoded(py, &mut arena, portion, |decoder, item| {
+                item.and_then(|(nsid, json)| decoder.record(nsid, json))
+            });
+            let mut builder = Builder::new(py, &names);
+            for body in &bodies {
+                results.append(builder.record(body.as_ref())?)?;
+            }
+            drop((bodies, builder));
+            arena.reset();
         }
         Ok(results)
     }

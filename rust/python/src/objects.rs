@@ -7,22 +7,35 @@ use pyo3::types::{PyList, PyString};
 use crate::classes;
 use crate::values::Values;
 
-/// Builds the results of one batch.
-pub(crate) struct Builder<'a, 'py> {
-    py: Python<'py>,
-    values: Values<'a, 'py>,
+/// Names that come again and again.
+pub(crate) struct Names {
     kinds: Vec<(Kind, Py<PyString>)>,
     collections: Vec<Py<PyString>>,
 }
 
-impl<'a, 'py> Builder<'a, 'py> {
-    pub(crate) fn new(py: Python<'py>) -> Self {
+impl Names {
+    pub(crate) fn new(py: Python<'_>) -> Self {
         let intern = |text| PyString::intern(py, text).unbind();
+        Self {
+            kinds: Kind::ALL.map(|kind| (kind, intern(kind.as_str()))).into(),
+            collections: COLLECTIONS.map(intern).into(),
+        }
+    }
+}
+
+/// Builds the results of one portion of a batch.
+pub(crate) struct Builder<'a, 'py> {
+    py: Python<'py>,
+    values: Values<'a, 'py>,
+    names: &'a Names,
+}
+
+impl<'a, 'py> Builder<'a, 'py> {
+    pub(crate) fn new(py: Python<'py>, names: &'a Names) -> Self {
         Self {
             py,
             values: Values::new(py),
-            kinds: Kind::ALL.map(|kind| (kind, intern(kind.as_str()))).into(),
-            collections: COLLECTIONS.map(intern).into(),
+            names,
         }
     }
 
@@ -128,7 +141,7 @@ impl<'a, 'py> Builder<'a, 'py> {
     }
 
     fn kind(&self, kind: Kind) -> Py<PyString> {
-        let known = self.kinds.iter().find(|(known, _)| *known == kind);
+        let known = self.names.kinds.iter().find(|(known, _)| *known == kind);
         known.map_or_else(
             || self.text(kind.as_str()),
             |(_, name)| name.clone_ref(self.py),
@@ -137,7 +150,7 @@ impl<'a, 'py> Builder<'a, 'py> {
 
     fn collection(&self, nsid: &str) -> Py<PyString> {
         match COLLECTIONS.iter().position(|known| *known == nsid) {
-            Some(place) => self.collections[place].clone_ref(self.py),
+            Some(place) => self.names.collections[place].clone_ref(self.py),
             None => self.text(nsid),
         }
     }
