@@ -159,6 +159,7 @@ def hanging_look_ups_cost_nothing_but_time(
     assert found == [(did(number), handle_of(did(number)), TIME) for number in range(count)]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_hanging_look_ups_cost_nothing_but_time(network: Island, database: str, redis_url: str, tmp_path: Path) -> None:
     hanging_look_ups_cost_nothing_but_time(network, database, redis_url, tmp_path, 400)

@@ -133,6 +133,7 @@ def test_endless_loop_ends_the_process_and_shows_where(database: str, redis_url:
     assert "faulty.py" in line["stack"]
 
 
+@pytest.mark.long
 def test_who_waits_for_a_server_is_not_at_fault(database: str, redis_url: str, tmp_path: Path) -> None:
     """However long a statement waits for a lock, and Redis for an answer."""
     settings = QUICK | {"indexer.redis_connection:SOCKET_TIMEOUT_S": 4}
@@ -166,6 +167,7 @@ def test_lane_without_progress_is_not_alive(database: str, redis_url: str, tmp_p
         assert daemon.get("/readyz")[0] == 503
 
 
+@pytest.mark.long
 def test_streams_that_are_silent_for_long_are_no_fault(database: str, redis_url: str, tmp_path: Path) -> None:
     """Longer than any task may wait for a server, with every task there is."""
     settings = {"indexer.supervision:WAITED_S": 3, "indexer.supervision:STILL_S": 6}
