@@ -63,7 +63,7 @@ def test_lane_halts_where_more_than_half_is_dead_and_stays_for_people_to_look_at
         assert daemon.get("/livez")[0] == 200, "a restart would not help"
         assert daemon.stop() == 0
     assert left_over(redis_url, STREAM) == (52, 52)
-    assert dlq(database, redis_url, "ls").splitlines()[-1] == "501 dead letters, 1 causes"
+    assert dlq(database, redis_url, "ls").splitlines()[-1] == "501 dead letters, 1 cause"
 
 
 def test_what_strangers_can_write_is_told_and_does_not_halt(database: str, redis_url: str, tmp_path: Path) -> None:

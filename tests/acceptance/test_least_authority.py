@@ -96,9 +96,9 @@ def test_drain_takeover_and_release_need_no_more_either(database: str, server: e
         given = pool.submit(command, database, operator, "release", "--consumer", "ours-1", "--to", "typescript")
         added = pool.submit(command, database, operator, "release", "--consumer", "ours-2")
     for done, said in (
-        (takeover.result(), f"{LIVE}: 1 of 1 entries indexed"),
-        (given.result(), f"{BACKFILL}: 1 entries given to typescript"),
-        (added.result(), f"{LABELS}: 1 entries added again"),
+        (takeover.result(), f"{LIVE}: 1 of 1 entry indexed"),
+        (given.result(), f"{BACKFILL}: 1 entry given to typescript"),
+        (added.result(), f"{LABELS}: 1 entry added again"),
     ):
         assert done.returncode == 0, done.stderr
         assert said in done.stdout

@@ -180,7 +180,7 @@ def test_rows_of_the_database_are_shown(
         r"^firehose_live, group firehose_group; other groups: another$",
         r"^dead letters  5$",
         r"^ +3  bad_rev$",
-        r"^look-ups +1 handles wait$",
+        r"^look-ups +1 handle waits$",
         r"^last error +dead letter of .*firehose_live",
     ):
         assert re.search(pattern, shown, re.M), f"{pattern}\n{shown}"

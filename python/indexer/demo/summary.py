@@ -8,6 +8,7 @@ from indexer.demo.daemon import Counts
 from indexer.demo.feed import BACKFILL, LIVE, Fed
 from indexer.demo.findings import Findings, Letters, ShownPost
 from indexer.demo.terminal import Terminal, columns_of, fitted, readable
+from indexer.wording import counted
 
 SHOWN = 5
 """Posts of the recording that are shown, of different authors where there are so many."""
@@ -98,7 +99,7 @@ def _rows(terminal: Terminal, rows: dict[str, int]) -> None:
 def _posts(terminal: Terminal, posts: Sequence[ShownPost]) -> None:
     for post in posts:
         author = f"@{post.handle}" if post.handle else _short(post.creator)
-        counters = (_counted(post.likes, "like"), _counted(post.reposts, "repost"), _counted(post.replies, "answer"))
+        counters = (counted(post.likes, "like"), counted(post.reposts, "repost"), counted(post.replies, "answer"))
         when = f"{post.created_at[:10]} {post.created_at[11:16]}"
         parts = (author, "answers" if post.is_reply else "", post.language or "", when, *counters)
         head = "  ".join(part for part in parts if part)
@@ -146,10 +147,6 @@ def _excerpt(letters: Letters, columns: int) -> str:
     if columns_of(payload) <= columns or letters.reason != "not_json":
         return fitted(payload, columns)
     return f"…{payload[1 - columns :]}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _short(did: str) -> str:

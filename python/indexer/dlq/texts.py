@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import asyncpg
 
+from indexer.wording import counted
+
 SHOWN_CHARACTERS = 4_000
 """Of a message; `export` has all of it."""
 
@@ -81,8 +83,9 @@ def groups_table(groups: Sequence[asyncpg.Record]) -> Iterator[str]:
         cells = [row[0].rjust(widths[0]), *(cell.ljust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         yield "  ".join(cells).rstrip()
     causes = groups[0]["all_causes"]
-    rest = f"; {causes - len(groups):,} rarer causes are not shown" if causes > len(groups) else ""
-    yield f"{groups[0]['all_letters']:,} dead letters, {causes:,} causes{rest}"
+    hidden = causes - len(groups)
+    rest = f"; {counted(hidden, 'rarer cause is', 'rarer causes are')} not shown" if hidden else ""
+    yield f"{counted(groups[0]['all_letters'], 'dead letter')}, {counted(causes, 'cause')}{rest}"
 
 
 def shown(letter: asyncpg.Record) -> Iterator[str]:

@@ -19,6 +19,7 @@ from indexer.pipeline import REDIS_AWAY
 from indexer.redis_connection import open_redis
 from indexer.schema.connection import connected
 from indexer.settings import Settings
+from indexer.wording import counted
 
 TELL_S = 2.0
 """Between two lines that say how far it is."""
@@ -39,7 +40,7 @@ async def takeover(settings: Settings, stream: str | None, *, dry_run: bool) -> 
             await lease.release()
         holding = {group: number for group, number in held.items() if number}
         if dry_run or not holding:
-            _say(*(f"{group.stream}: {number:,} entries would be indexed" for group, number in holding.items()))
+            _say(*(f"{group.stream}: {_entries(number)} would be indexed" for group, number in holding.items()))
             _say(*([] if holding else [f"{name} holds nothing"]))
             return ExitCode.DONE
         ended = asyncio.Event()
@@ -51,7 +52,7 @@ async def takeover(settings: Settings, stream: str | None, *, dry_run: bool) -> 
             await telling
         left = await holdings(redis, list(holding), name)
     for group, number in holding.items():
-        _say(f"{group.stream}: {number - left[group]:,} of {number:,} entries indexed, ignored or dead letters")
+        _say(f"{group.stream}: {number - left[group]:,} of {_entries(number)} indexed, ignored or dead letters")
     return ExitCode.STOPPED_EARLY if code == ExitCode.DONE and any(left.values()) else code
 
 
@@ -110,11 +111,11 @@ async def release(settings: Mapping[str, Any], to: str | None, stream: str | Non
         _say(f"{name} holds nothing")
     for group, number in holding.items():
         if dry_run:
-            _say(f"{group.stream}: {number:,} entries would be {where}")
+            _say(f"{group.stream}: {_entries(number)} would be {where}")
             continue
         vanished = done[group].vanished
-        gone = f"; {vanished:,} had no body any more and were acknowledged" if vanished else ""
-        _say(f"{group.stream}: {done[group].entries:,} entries {where}{gone}")
+        gone = f"; {vanished:,} had no body any more: acknowledged" if vanished else ""
+        _say(f"{group.stream}: {_entries(done[group].entries)} {where}{gone}")
     return ExitCode.DONE
 
 
@@ -148,6 +149,10 @@ async def _servers(redis_url: str, postgres_url: str, command: str) -> AsyncIter
             yield redis, connection
     finally:
         await redis.aclose()
+
+
+def _entries(number: int) -> str:
+    return counted(number, "entry", "entries")
 
 
 def _say(*lines: str) -> None:

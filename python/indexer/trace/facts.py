@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from indexer import aturi
 from indexer.errors import ConfigError
 from indexer.records import RECORDS
+from indexer.wording import counted
 
 State = str
 """`queued`, `pending`, `acknowledged` (in a stream); `stale`, `refused`, `ignored` (what becomes of such a message);
@@ -83,7 +84,7 @@ def verdict(target: Target, facts: list[Fact]) -> str:
     states = {fact.state for fact in facts}
     by_state = {fact.state: fact for fact in facts}
     coming = [
-        f"{number} {'message' if number == 1 else 'messages'} {word}"
+        f"{counted(number, 'message')} {word}"
         for state, word in (("pending", "in work"), ("queued", "queued"))
         if (number := sum(fact.state == state and not fact.details.get("nothing_will_change") for fact in facts))
     ]

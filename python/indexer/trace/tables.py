@@ -12,6 +12,7 @@ from indexer.schema.catalog import tables
 from indexer.tid import instant
 from indexer.trace.facts import Fact, Target, iso, ms_of
 from indexer.values import quoted
+from indexer.wording import counted
 
 LIMIT_MS = 30_000
 MOST_LETTERS = 100
@@ -120,7 +121,8 @@ class Tables:
             number, gone = sum(row["live"] for row in rows), sum(row["gone"] for row in rows)
             counts = {row["c"]: row["live"] for row in rows if row["live"]}
             details = {"records": counts, **await self._aggregate("app.bsky.actor.profile", did)}
-            yield Fact("indexed", f"{number:,} records are indexed, {gone:,} tombstones kept", None, details)
+            text = f"{counted(number, 'record is', 'records are')} indexed, {counted(gone, 'tombstone')} kept"
+            yield Fact("indexed", text, None, details)
 
     async def _record(self) -> AsyncIterator[Fact]:
         target, uri = self.target, self.target.uri
@@ -166,7 +168,8 @@ class Tables:
             f'SELECT count(*) FROM {self._name("notification")} WHERE "recordUri" = $1', uri
         )
         if number:
-            yield Fact("notified", f"{number:,} notifications were written", None, {"notifications": number})
+            text = f"{counted(number, 'notification was', 'notifications were')} written"
+            yield Fact("notified", text, None, {"notifications": number})
         labels = await self._fetch(f"SELECT src, val, neg, cts FROM {self._name('label')} WHERE uri = $1", uri)
         for row in labels:
             text = f"{'label taken back' if row['neg'] else 'labelled'}: {row['val']} by {row['src']}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from indexer.dlq.texts import printable
 from indexer.verify.finding import Finding
+from indexer.wording import counted
 
 REMEMBERED = 200_000
 
@@ -69,8 +70,9 @@ class Report:
         faults = sum(group.count for group in self.faults.values())
         known = sum(group.count for group in self.known.values())
         rows = sum(self.looked_at.values())
-        found = f"{faults:,} findings" if faults else "nothing wrong"
-        yield f"{found} in {rows:,} rows looked at" + (f"; {known:,} known differences" if known else "")
+        found = counted(faults, "finding") if faults else "nothing wrong"
+        beside = f"; {counted(known, 'known difference')}" if known else ""
+        yield f"{found} in {counted(rows, 'row')} looked at{beside}"
 
     def document(self, notes: Sequence[str], **more: Any) -> str:
         """For programs."""
