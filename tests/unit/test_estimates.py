@@ -2,6 +2,7 @@
 
 import pytest
 
+from indexer.pending import Consumer
 from indexer.status.estimates import NOISE, Count, Empty, Rates, empty, full, rates
 from indexer.status.implementations import looks_like
 from indexer.status.texts import duration, empty_text, size
@@ -75,7 +76,19 @@ def test_redis_is_full_when_its_growth_has_come_there() -> None:
 )
 def test_consumers_are_told_apart(consumer: str, libraries: tuple[str, ...] | None, implementation: str) -> None:
     leases, applications = {"mine": -4.0, "dead": 60.0}, ("indexer/no-lease-yet", "psql")
-    assert looks_like(consumer, leases, applications, libraries) == implementation
+    one = Consumer(consumer.encode(), 3, 0.0)
+    assert looks_like(one, leases, applications, libraries) == implementation
+
+
+def test_who_holds_nothing_and_does_not_read_may_be_anybody() -> None:
+    """Also one of ours that ended in order: it leaves no lease, but a wish to be paused stays."""
+    ended = Consumer(b"indexer-1", 0, 60.0)
+    for libraries in (None, (), ("",), ("redis-rs",)):
+        assert looks_like(ended, {}, (), libraries) == "unknown"
+    assert looks_like(ended, {}, (), None, {"indexer-1"}) == "ours, gone"
+    assert looks_like(Consumer(b"typescript-1", 0, 1.0), {}, (), None) == "unknown"
+    assert looks_like(Consumer(b"typescript-1", 0, 1.0), {}, (), ("",)) == "TypeScript?"
+    assert looks_like(Consumer(b"typescript-1", 1, 60.0), {}, (), ("",)) == "TypeScript?"
 
 
 def test_figures_are_short() -> None:

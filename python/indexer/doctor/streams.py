@@ -72,15 +72,15 @@ async def consumers(subject: Subject) -> AsyncIterator[Yielded]:
     overdue = {name: lease.overdue_s for name, lease in (subject.leases or {}).items()}
     seen = await _consumers(subject)
     for (group, name), one in list(seen.items())[:SHOWN]:
-        kind = looks_like(name, overdue, (), None)
+        kind = looks_like(one, overdue, (), None)
         yield Fact(AREA, f"{group.stream}: {name} ({kind}) holds {one.pending:,}, asked {duration(one.idle_s)} ago")
     if len(seen) > SHOWN:
         yield Fact(AREA, f"{len(seen) - SHOWN} more consumers (`indexer status`)")
     if subject.leases is None:
         yield Unseen(AREA, "which consumers are ours", "indexer.lease cannot be read")
         return
-    for (group, name), one in seen.items():
-        if fault := _dead(subject, group, one, looks_like(name, overdue, (), None)):
+    for (group, _), one in seen.items():
+        if fault := _dead(subject, group, one, looks_like(one, overdue, (), None)):
             yield fault
     suspects = {key: one for key, one in seen.items() if key[1] not in overdue and one.idle_s < FOREIGN_S}
     foreign = await _living(subject, suspects)

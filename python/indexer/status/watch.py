@@ -202,7 +202,7 @@ class Watch:
         counts: Sequence[Count] = tuple(self._history.counts[queue.group])
         overdue = {name: lease.overdue_s for name, lease in found.leases.items()}
         consumers = sorted(queue.consumers, key=lambda one: (-one.pending, one.name))
-        names = [one.name.decode(errors="replace") for one in consumers]
+        asked = {one.consumer for one in found.instances or ()}
         return StreamState(
             queue,
             rates(counts),
@@ -211,9 +211,12 @@ class Watch:
             _age(queue.oldest_pending_ms, now_ms),
             tuple(
                 ConsumerState(
-                    name, one.pending, one.idle_s, looks_like(name, overdue, found.sessions.keys(), self._libraries)
+                    one.name.decode(errors="replace"),
+                    one.pending,
+                    one.idle_s,
+                    looks_like(one, overdue, found.sessions.keys(), self._libraries, asked),
                 )
-                for name, one in zip(names, consumers, strict=True)
+                for one in consumers
             ),
         )
 
