@@ -6,12 +6,6 @@ from typing import Literal, cast
 
 Metric = Literal["dead", "db", "p99", "late"]
 
-MEANINGS: dict[Metric, str] = {
-    "dead": "dead letters",
-    "db": "dead letters that PostgreSQL refused",
-    "p99": "the time from read to acknowledgement that 99 % of the messages stay below",
-    "late": "the age at the acknowledgement that 99 % of the messages stay below",
-}
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 SLOWEST_PERCENT = 1.0
 """What is left out of a p99."""

@@ -33,7 +33,7 @@ async def resolver(internet: Internet, pauses: list[float]) -> Resolver:
 async def test_rule_the_pds_is_asked_for_the_latest_commit(internet: Internet, resolver: Resolver) -> None:
     internet.host(PDS, gives(COMMIT))
     assert await resolver.hosting(ALICE) == Hosting("hosted")
-    assert await resolver.is_hosted(ALICE) == "hosted"
+    assert (await resolver.hosting(ALICE)).answer == "hosted"
     path = "/xrpc/com.atproto.sync.getLatestCommit?did=did%3Aplc%3Aaaaaaaaaaaaaaaaaaaaaaaaa"
     assert internet.web.requests == [(PDS, path)] * 2
 
@@ -41,7 +41,7 @@ async def test_rule_the_pds_is_asked_for_the_latest_commit(internet: Internet, r
 async def test_rule_the_path_of_the_endpoint_does_not_count(internet: Internet, resolver: Resolver) -> None:
     internet.documents[ALICE] = document(pds=f"https://{PDS}:443/some/path?q#f")
     internet.host(PDS, gives(COMMIT))
-    assert await resolver.is_hosted(ALICE) == "hosted"
+    assert (await resolver.hosting(ALICE)).answer == "hosted"
     assert internet.web.requests[0][1].startswith("/xrpc/")
 
 
@@ -64,7 +64,7 @@ async def test_rule_no_pds_in_the_document_is_gone(internet: Internet, resolver:
 async def test_rule_only_the_pds_must_be_there(internet: Internet, resolver: Resolver) -> None:
     internet.documents[ALICE] = document(pds=f"https://{PDS}", alsoKnownAs=[], verificationMethod=[])
     internet.host(PDS, gives(COMMIT))
-    assert await resolver.is_hosted(ALICE) == "hosted"
+    assert (await resolver.hosting(ALICE)).answer == "hosted"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def test_rule_statuses_that_are_tried_again(
         return web.json_response(COMMIT, status=next(answers))
 
     internet.host(PDS, improving)
-    assert await resolver.is_hosted(ALICE) == "hosted"
+    assert (await resolver.hosting(ALICE)).answer == "hosted"
     assert pauses == [0.1, 0.2, 0.4]
 
 
@@ -115,7 +115,7 @@ async def test_rule_after_three_more_tries_it_is_unknown(
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 501, 505, 521, 523])
 async def test_rule_other_statuses_are_not_tried_again(internet: Internet, resolver: Resolver, status: int) -> None:
     internet.host(PDS, says("", status))
-    assert await resolver.is_hosted(ALICE) == "unknown"
+    assert (await resolver.hosting(ALICE)).answer == "unknown"
     assert internet.web.asked(PDS) == 1
 
 
@@ -135,7 +135,7 @@ async def test_a_short_retry_after_does_not_end_the_tries(
         return await next(answers)(request)
 
     internet.host(PDS, improving)
-    assert await resolver.is_hosted(ALICE) == "hosted"
+    assert (await resolver.hosting(ALICE)).answer == "hosted"
     assert pauses == [0.1]
 
 

@@ -199,7 +199,7 @@ async def test_a_pds_that_redirects_inwards_is_not_followed(internet: Internet) 
     resolver = await _resolver(internet)
     public = internet.host("pds.example", leads_to("https://169.254.169.254/latest/meta-data"))
     internet.documents[ALICE] = document()
-    assert await resolver.is_hosted(ALICE) == "unknown"
+    assert (await resolver.hosting(ALICE)).answer == "unknown"
     assert set(internet.switchboard.dialled) == {(public, 443)}
 
 
@@ -233,5 +233,5 @@ async def test_development_allows_private_addresses_and_other_ports(internet: In
     internet.switchboard.routes["127.0.0.1"] = commit.port
     for endpoint in ("http://localhost:2583", "http://127.0.0.1:3000", f"http://127.0.0.1:{commit.port}"):
         internet.documents[ALICE] = document(pds=endpoint)
-        assert await resolver.is_hosted(ALICE) == "hosted", endpoint
+        assert (await resolver.hosting(ALICE)).answer == "hosted", endpoint
     assert ("127.0.0.1", 2583) in internet.switchboard.dialled

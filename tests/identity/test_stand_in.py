@@ -40,10 +40,10 @@ async def test_a_missing_did_does_not_resolve(tmp_path: Path) -> None:
 
 async def test_the_pds_hosts_all_accounts_but_the_deleted(tmp_path: Path) -> None:
     async with StandIn().running(tmp_path) as stand_in, Resolver(**stand_in.arguments()) as resolver:
-        assert await resolver.is_hosted("did:plc:abc") == "hosted"
+        assert (await resolver.hosting("did:plc:abc")).answer == "hosted"
         stand_in.deleted.add("did:plc:abc")
-        assert await resolver.is_hosted("did:plc:abc") == "gone"
-        assert await resolver.is_hosted("did:plc:other") == "hosted"
+        assert (await resolver.hosting("did:plc:abc")).answer == "gone"
+        assert (await resolver.hosting("did:plc:other")).answer == "hosted"
 
 
 async def test_it_can_hang_and_answer_again(tmp_path: Path) -> None:

@@ -72,11 +72,6 @@ async def removed(pool: Pool, database: str, aggregates: Aggregates = "delta") -
     assert (await job(pool))["state"] == "removed"
 
 
-async def counters_of_posts(pool: Pool) -> list[tuple[object, ...]]:
-    """Those of A, bookmarks last."""
-    return [tuple(row) for row in await pool.fetch("SELECT * FROM post_agg WHERE starts_with(uri, $1)", PREFIX)]
-
-
 @pytest.mark.parametrize("aggregates", ["delta", "recount"])
 async def test_everything_of_the_account_goes_and_what_others_have_is_right(
     database: str, other_database: str, aggregates: Aggregates

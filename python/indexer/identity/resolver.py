@@ -5,7 +5,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Self
+from typing import Self
 
 from indexer.identity import documents, hosting
 from indexer.identity.cache import DidCache
@@ -114,7 +114,3 @@ class Resolver:
         return await hosting.ask(
             self._client, self._limits, pds, did, allow_private=self._allow_private, sleep=self._sleep
         )
-
-    async def is_hosted(self, did: str) -> Literal["hosted", "gone", "unknown"]:
-        """The answer of `hosting`, alone."""
-        return (await self.hosting(did)).answer

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 DIV_16 = "DIV-16: the reference leaves the video of a post that was deleted or updated"
 DIV_17 = "DIV-17: the reference renews the record of a second create, and leaves its rows"
-DIV_18 = "DIV-18: the reference goes by the order of arrival, not by revs"
 REVS = "the reference takes any rev, also one in the future; nobody can renew the record before that"
 
 
