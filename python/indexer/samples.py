@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -13,9 +15,17 @@ from indexer.database import Pool
 from indexer.metrics import Metrics
 from indexer.pipeline import Lane
 from indexer.removal.jobs import Jobs
-from indexer.streams import sample
 
 SAMPLE_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Entries in a stream, entries pending in its group, and the age of the oldest of these in seconds."""
+
+    length: int
+    pending: int
+    oldest_pending_s: float
 
 
 async def keep_fresh(lanes: Sequence[Lane[Any]], redis: Redis, pool: Pool, deletions: Jobs, metrics: Metrics) -> None:
@@ -32,3 +42,13 @@ async def keep_fresh(lanes: Sequence[Lane[Any]], redis: Redis, pool: Pool, delet
                 metrics.stream_pending.labels(lane.source.stream).set(state.pending)
                 metrics.stream_oldest_pending_seconds.labels(lane.source.stream).set(state.oldest_pending_s)
         await asyncio.sleep(SAMPLE_S)
+
+
+async def sample(redis: Redis, stream: str, group: str) -> Sample:
+    """Raises redis' errors; a stream or group that is missing counts as empty."""
+    length = int(await redis.xlen(stream))
+    summary = await redis.xpending(stream, group) if length else None
+    if not summary or not summary["pending"]:
+        return Sample(length, 0, 0.0)
+    oldest_ms = int(summary["min"].partition(b"-")[0])
+    return Sample(length, int(summary["pending"]), max(0.0, time.time() - oldest_ms / 1000))
