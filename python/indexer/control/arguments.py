@@ -18,7 +18,7 @@ def add(commands: "flags.Commands") -> None:
         "after a restart. Waits until they do.",
         allow_abbrev=False,
     )
-    _add_common(parser)
+    _add_shared(parser)
     parser.set_defaults(command=lambda given: _ask(given, "pause", None))
 
     parser = commands.add_parser(
@@ -28,7 +28,7 @@ def add(commands: "flags.Commands") -> None:
         "start.",
         allow_abbrev=False,
     )
-    _add_common(parser)
+    _add_shared(parser)
     parser.set_defaults(command=lambda given: _ask(given, "resume", None))
 
     parser = commands.add_parser(
@@ -44,7 +44,7 @@ def add(commands: "flags.Commands") -> None:
         metavar="N|off|default",
         help="messages a second of each instance, over all its lanes; off: no limit; default: what it was started with",
     )
-    _add_common(parser)
+    _add_shared(parser)
     parser.set_defaults(
         command=lambda given: _ask(given, "rate", None if given.limit == "default" else given.limit or 0)
     )
@@ -60,7 +60,7 @@ def _rate(text: str) -> int | str | None:
         raise ValueError(f"{fault}, or default; to read nothing use `indexer pause`") from None
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_shared(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--consumer",

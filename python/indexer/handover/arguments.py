@@ -26,7 +26,7 @@ def add(commands: "flags.Commands") -> None:
     parser.add_argument(
         "--consumer", required=True, type=flags.checked(values.name), metavar="NAME", help="the dead consumer"
     )
-    _add_common(parser)
+    _add_shared(parser)
     flags.add_options(parser, [row for row in OPTIONS if row.field not in OF_THE_DAEMON])
     parser.set_defaults(command=_takeover)
 
@@ -44,7 +44,7 @@ def add(commands: "flags.Commands") -> None:
         metavar="NAME",
         help="give them to this consumer instead, which reads them at its next start",
     )
-    _add_common(parser)
+    _add_shared(parser)
     flags.add_options(parser, [option(field) for field in OF_RELEASE])
     parser.set_defaults(command=_release)
 
@@ -74,7 +74,7 @@ def _release(given: argparse.Namespace) -> int:
     return asyncio.run(commands.release(found, given.to, given.stream, dry_run=given.dry_run))
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stream", type=flags.checked(values.name), metavar="NAME", help="only what it holds of this stream"
     )

@@ -18,7 +18,7 @@ def add(commands: "flags.Commands") -> None:
         "at a second time, so messages in flight are no findings. Reads only.",
         allow_abbrev=False,
     )
-    _add_common(parser, "1%")
+    _add_shared(parser, "1%")
     parser.add_argument(
         "--examples",
         type=flags.checked(values.whole_number(0, 10_000)),
@@ -41,7 +41,7 @@ def add(commands: "flags.Commands") -> None:
         "the same command goes on where it was.",
         allow_abbrev=False,
     )
-    _add_common(parser, "all")
+    _add_shared(parser, "all")
     parser.add_argument("--dry-run", action="store_true", help="show what it would be, change nothing")
     parser.add_argument("--restart", action="store_true", help="begin anew where a run was broken off")
     parser.add_argument(
@@ -72,7 +72,7 @@ def _reconcile(given: argparse.Namespace) -> int:
     return asyncio.run(commands.reconcile(given, flags.settings(given, SETTINGS)))
 
 
-def _add_common(parser: argparse.ArgumentParser, sample: str) -> None:
+def _add_shared(parser: argparse.ArgumentParser, sample: str) -> None:
     much = parser.add_mutually_exclusive_group()
     much.add_argument(
         "--sample",
