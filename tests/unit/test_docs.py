@@ -1,4 +1,4 @@
-"""The tables of docs/messages.md say what the code does."""
+"""What pages of docs/ say of commands, classes, codes and figures is what the code does."""
 
 import csv
 import re
