@@ -67,7 +67,8 @@ ELSEWHERE = {
 
 EXIT_CODES = {
     0: "Go on.",
-    1: "Read what was listed; each finding says what to do. For `run --drain`: a lane halted, and the log says why.",
+    1: "Read what was listed; each finding says what to do. For `run`: a lane halted, or an error budget was passed; "
+    "the log says why.",
     2: "Read the last line, or `--help`.",
     69: "Look at the server that is named. `run --wait` waits instead.",
     70: "Nothing is lost: start it again (a service manager does). Report what the log says.",
