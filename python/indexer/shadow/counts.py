@@ -10,19 +10,21 @@ from indexer.records.post.embeds import quoted_post
 from indexer.shadow.rows import Difference
 from indexer.shadow.staging import Layout
 from indexer.shadow.window import Window
+from indexer.sink.writer import TABLES
 from indexer.values import quoted
 
 STRAYS_TIMEOUT = "5s"
 COUNTS_TIMEOUT = "60s"
 _COUNTED = {
-    "likeCount": ("post_agg", "like", 't.subject = k.key'),
-    "repostCount": ("post_agg", "repost", 't.subject = k.key'),
-    "replyCount": ("post_agg", "post", 't."replyParent" = k.key AND NOT coalesce(t."violatesThreadGate", false)'),
-    "quoteCount": ("post_agg", "quote", 't.subject = k.key'),
-    "followersCount": ("profile_agg", "follow", 't."subjectDid" = k.key'),
-    "followsCount": ("profile_agg", "follow", 't.creator = k.key'),
-    "postsCount": ("profile_agg", "post", 't.creator = k.key'),
-}  # fmt: skip
+    counter.column: (
+        counter.aggregate,
+        table.name,
+        f"t.{quoted(counter.by)} = k.key"
+        + (f" AND NOT coalesce(t.{quoted(counter.unless)}, false)" if counter.unless else ""),
+    )
+    for table in TABLES
+    for counter in table.counters
+}
 """Column: aggregate, table, and which rows count (records.md 8)."""
 _BY_SUBJECT = (
     ("like", "subject"), ("repost", "subject"), ("quote", "subject"), ("feed_item", "postUri"), ("post", "replyParent"),

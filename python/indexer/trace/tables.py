@@ -9,6 +9,7 @@ import orjson
 from indexer.database import Connection
 from indexer.records import RECORDS
 from indexer.schema.catalog import tables
+from indexer.sink.counts import COLUMNS
 from indexer.tid import instant
 from indexer.trace.facts import Fact, Target, iso, ms_of
 from indexer.values import quoted
@@ -17,8 +18,8 @@ from indexer.wording import counted
 LIMIT_MS = 30_000
 MOST_LETTERS = 100
 _AGGREGATES = {
-    "app.bsky.feed.post": ("post_agg", "uri", ("likeCount", "replyCount", "repostCount", "quoteCount")),
-    "app.bsky.actor.profile": ("profile_agg", "did", ("followersCount", "followsCount", "postsCount")),
+    "app.bsky.feed.post": ("post_agg", "uri", COLUMNS["post_agg"]),
+    "app.bsky.actor.profile": ("profile_agg", "did", COLUMNS["profile_agg"]),
 }
 
 
