@@ -55,7 +55,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("batch_size", ("INDEXER_BATCH_SIZE",), "--batch-size", "500", "messages", _COUNT,
            "most messages in one batch and in one read"),
     Option("concurrency", ("INDEXER_CONCURRENCY",), "--concurrency", "100", "batches", _COUNT,
-           "caps the batches in flight of a lane, together with the pool"),
+           "understood for compatibility, without effect: a lane writes one batch at a time"),
     Option("pool_max_size", ("DB_POOL_MAX_SIZE",), "--pool-max-size", "20", "connections", values.whole_number(1, 1000),
            "most PostgreSQL connections of the whole process"),
     Option("pool_min_idle", ("DB_POOL_MIN_IDLE",), "--pool-min-idle", "5", "connections", values.whole_number(0, 1000),
