@@ -13,6 +13,7 @@ from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Content, Entry
 from indexer.sink.labels import Label
 from indexer.source import Message
+from indexer.tid import LATEST_MS
 
 
 @dataclass(slots=True)
@@ -40,7 +41,8 @@ Decode = Callable[[Sequence[Message], str, int], Decoded[Content]]
 
 def decode(messages: Sequence[Message], stream: str, clock_ms: int) -> Decoded[Event]:
     """Decode a batch of events in one crossing; a message without a body is ignored, with one that says nothing."""
-    clocks_ms = [max(clock_ms, message.ms) for message in messages if message.payload is not None]
+    # who adds entries may give them any id, up to 2**64 - 1 milliseconds
+    clocks_ms = [min(max(clock_ms, message.ms), LATEST_MS) for message in messages if message.payload is not None]
     return _sorted(messages, stream, lambda payloads: _native.decode_events(payloads, clocks_ms))
 
 

@@ -1,7 +1,8 @@
 """TIDs: the time in a rev, and in the record keys that are made like one."""
 
 LETTERS = "234567abcdefghijklmnopqrstuvwxyz"
-_LATEST_MS = 2**42
+LATEST_MS = 2**42
+"""Later times (from 2109 on) are none that anybody means."""
 
 
 def instant(text: str) -> int | None:
@@ -12,4 +13,4 @@ def instant(text: str) -> int | None:
     for letter in text:
         number = number * 32 + LETTERS.index(letter)
     ms = (number >> 10) // 1000
-    return ms if ms < _LATEST_MS else None
+    return ms if ms < LATEST_MS else None

@@ -16,6 +16,7 @@ from indexer.handover.holdings import Group
 from indexer.source import MOST_BYTES
 from indexer.status.estimates import Count, rates
 from indexer.status.queues import Queue, queue
+from indexer.tid import LATEST_MS
 from indexer.trace.facts import Fact, Target
 from indexer.trace.tables import Tables, loaded, names
 from indexer.world import World
@@ -175,7 +176,7 @@ async def facts_of(redis: "Redis", looked: Looked, found: Queue, rate: float | N
 
 def judged(match: Match, stream: str, database: Tables) -> tuple[Any, str] | None:
     """Whether a message will change nothing: state and reason; None: it will, as far as can be known."""
-    (event,) = _native.decode_events([match.payload], [max(match.ms, time.time_ns() // 1_000_000)])
+    (event,) = _native.decode_events([match.payload], [min(max(match.ms, time.time_ns() // 1_000_000), LATEST_MS)])
     if isinstance(event, Reject):
         return "refused", f"it will be a dead letter: {event.cause}: {event.detail}"
     if isinstance(event, Ignored):
