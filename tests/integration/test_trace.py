@@ -110,6 +110,21 @@ def test_queued_with_position(trace: Trace, redis_url: str) -> None:
     assert said["verdict"] == "not indexed; 1 message queued"
 
 
+@pytest.mark.parametrize("ms", [1_700_000_000_000_000, 2**64 - 1])
+def test_entries_whose_ids_are_no_times(trace: Trace, redis_url: str, ms: int) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.xadd(LIVE, {"event": create(POST, post())}, id=f"{ms}-0")
+    found = fact(trace(POST), "queued")
+    assert (found["id"], found["at"]) == (f"{ms}-0", None)
+
+
+def test_events_whose_times_are_none(trace: Trace, database: str) -> None:
+    index(database, account(A, active=False, status="deactivated", time="some day"))
+    assert fact(trace(A), "account_status")["at"] is None
+    execute(database, "UPDATE indexer.account_status SET at_ms = 9223372036854775807")
+    assert fact(trace(A), "account_status")["at"] is None
+
+
 @pytest.mark.long
 def test_position_counts_what_is_not_delivered_only(trace: Trace, redis_url: str) -> None:
     add(redis_url, *(create(post_uri(B, f"r{n}"), post()) for n in range(5)), create(POST, post()))

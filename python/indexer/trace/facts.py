@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from indexer import aturi
 from indexer.errors import ConfigError
 from indexer.records import RECORDS
+from indexer.tid import LATEST_MS
 from indexer.wording import counted
 
 State = str
@@ -57,18 +58,18 @@ class Fact:
     state: State
     text: str
     at_ms: int | None = None
-    """When it came to be, milliseconds since the epoch; None: nobody noted it."""
+    """When it came to be, milliseconds since the epoch; None: nobody noted it. Ids and events may hold any number."""
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def time(self) -> str | None:
-        if self.at_ms is None:
-            return None
-        return iso(self.at_ms)
+        return None if self.at_ms is None or abs(self.at_ms) >= LATEST_MS else iso(self.at_ms)
 
 
 def iso(ms: int) -> str:
     """A time as people and programs read it."""
+    if abs(ms) >= LATEST_MS:
+        return f"millisecond {ms}"
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -10,7 +10,7 @@ from indexer.database import Connection
 from indexer.records import RECORDS
 from indexer.schema.catalog import tables
 from indexer.sink.counts import COLUMNS
-from indexer.tid import instant
+from indexer.tid import LATEST_MS, instant
 from indexer.trace.facts import Fact, Target, iso, ms_of
 from indexer.values import quoted
 from indexer.wording import counted
@@ -252,7 +252,7 @@ def loaded(payload: bytes) -> dict[str, Any] | None:
 
 
 def _deletion(row: asyncpg.Record) -> Fact:
-    at = iso(row["at_ms"]) if abs(row["at_ms"]) < 2**42 else row["time"]
+    at = iso(row["at_ms"]) if abs(row["at_ms"]) < LATEST_MS else row["time"]
     details = {"state": row["state"], "rows": row["removed_rows"], "cause": row["cause"]}
     if row["state"] == "removed":
         text = f"the account was deleted at {at} and removed, {row['removed_rows']:,} rows"
