@@ -84,5 +84,5 @@ class Mend:
             await self.run(write)
 
     async def count(self) -> None:
-        """Count what is marked, by us or by others."""
-        await self.walker.patiently(self._recounter.drain)
+        """Count what is marked now, by us or by others."""
+        await self.walker.patiently(self._recounter.count_present)
