@@ -102,7 +102,8 @@ async def run(settings: Settings) -> int:
             adopter = None
             if settings.claim_idle_ms and not (settings.drain or settings.canary):
                 adopter = Adopter(pool, redis, lanes, settings.claim_idle_ms)
-            recounter = Recounter(pool, statements, is_paused)
+            # on the way out it counts what it has marked, paused or not
+            recounter = Recounter(pool, statements, lambda: is_paused() and not stop.is_set())
             beside = Beside(
                 lease, intake, adopter, recounter, handles, deletions, removal, redis, pool, metrics, systemd, say
             )

@@ -1,7 +1,6 @@
 """INDEXER_AGGREGATES=recount: what a batch marks is counted once, beside the lanes, and never forgotten."""
 
 import asyncio
-import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -66,32 +65,6 @@ async def fill(database: str, *payloads: bytes) -> None:
 
 def likes(number: int) -> list[bytes]:
     return [create(like_uri(f"did:plc:{n:024}", "l"), like(P), cid=cid(n)) for n in range(number)]
-
-
-async def test_who_counts_what_is_marked_now_is_not_kept_by_what_comes_meanwhile(database: str) -> None:
-    await fill(database, *likes(3))
-
-    class Busy(Recounter):
-        """Instances mark counters faster than they are counted."""
-
-        async def portion(self) -> int:
-            counted = await super().portion()
-            await fill(database, create(like_uri(f"did:plc:{100 + next(numbers):024}", "l"), like(P)))
-            return counted
-
-    numbers = itertools.count()
-    async with recounting(database) as (recounter, pool):
-        await asyncio.wait_for(Busy(pool, Statements("public")).count_present(), 10)
-        assert next(numbers) == 1
-        assert await marks_of(pool) > 0
-        await recounter.count_present()
-        assert await marks_of(pool) == 0
-        assert await pool.fetchval('SELECT "likeCount" FROM post_agg') == 4
-
-
-async def marks_of(pool: Pool) -> int:
-    number: int = await pool.fetchval("SELECT count(*) FROM indexer.dirty_count")
-    return number
 
 
 @pytest.mark.parametrize(

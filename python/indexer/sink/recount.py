@@ -45,8 +45,7 @@ class Recounter:
         """Count until `stop` is set; what is in hand then is finished."""
         while not stop.is_set():
             beat()  # also while it rests
-            if not self._is_paused():
-                await self._round(self.drain)
+            await self._round(lambda: self.drain(stop))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), WINDOW_S)
 
@@ -55,14 +54,16 @@ class Recounter:
         newest: int | None = None
         left = True
         while left:
-            await self._round(self.drain)
             try:
                 newest = newest or await self._pool.fetchval(self._statements["newest_mark"])
-                left = newest is not None and await self._pool.fetchval(self._statements["is_marked"], newest)
+                left = newest is not None and await self._is_left(newest)
+                if newest is not None and left and not self._is_paused():
+                    await self.count_up_to(newest)
+                    left = await self._is_left(newest)
             except Exception as error:
                 self._forgive(error)
             if left:
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(WINDOW_S if self._is_paused() else RETRY_S)
 
     async def finish_what_is_left(self, end: asyncio.Event) -> None:
         """For an instance with deltas: marks of those that recounted and are gone; then wait for `end`."""
@@ -70,17 +71,24 @@ class Recounter:
         with relying():
             await end.wait()
 
-    async def drain(self) -> None:
+    async def drain(self, stop: asyncio.Event | None = None) -> None:
         """Count until nothing is marked, or what is marked is in somebody else's hands."""
-        while not self._is_paused() and await self.portion():
+        while not (self._is_paused() or (stop is not None and stop.is_set())) and await self.portion():
             pass
 
     async def count_present(self) -> None:
         """As `drain`, of what is marked now: while instances write, the marks never end."""
         newest = await self._pool.fetchval(self._statements["newest_mark"])
-        while newest is not None and await self.portion():
-            if not await self._pool.fetchval(self._statements["is_marked"], newest):
-                break
+        if newest is not None:
+            await self.count_up_to(newest)
+
+    async def count_up_to(self, newest: int) -> None:
+        """As `drain`, of marks up to this one."""
+        while await self.portion() and await self._is_left(newest):
+            pass
+
+    async def _is_left(self, newest: int) -> bool:
+        return bool(await self._pool.fetchval(self._statements["is_marked"], newest))
 
     async def portion(self) -> int:
         """Count once for a portion of the marks; returns how many of these are dealt with."""
