@@ -1,13 +1,13 @@
 """One connection for the commands that run beside the daemon."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 from indexer import secrets, values
-from indexer.errors import ConfigError, UnavailableError
+from indexer.errors import ConfigError, SchemaError, UnavailableError
 
 if TYPE_CHECKING:
     from indexer.database import Connection
@@ -48,3 +48,16 @@ async def connected(
         yield connection
     finally:
         await connection.close()
+
+
+@contextlib.contextmanager
+def needing_to_read(command: str) -> Iterator[None]:
+    """SchemaError where something that the command looks at is missing, or is not for this role."""
+    try:
+        yield
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError) as fault:
+        raise SchemaError(
+            f"`{command}` cannot look at all tables",
+            str(fault),
+            "`indexer schema check` says what is missing; `indexer schema create --print-sql` shows the grants",
+        ) from None

@@ -17,7 +17,7 @@ from indexer.demo.terminal import Terminal
 from indexer.errors import ExitCode, StoppedEarlyError, UnavailableError
 from indexer.handover.holdings import Group
 from indexer.redis_connection import open_redis
-from indexer.schema.connection import connected
+from indexer.schema.connection import connected, needing_to_read
 from indexer.shadow.comparing import Rules
 from indexer.shadow.lane import EventLane, LabelLane, Lane, Limits
 from indexer.shadow.report import Report, StreamResult
@@ -64,10 +64,12 @@ async def _work(settings: Mapping[str, Any], limits: Limits, terminal: Terminal,
             layout = await Layout.read(connection, settings["postgres_schema"])
             for stream in () if settings["mode"] == "label" else settings["streams"]:
                 group = Group(stream, settings["group"])
-                await _lane(EventLane(redis, connection, layout, group, limits, rules), limits, terminal, results)
+                with needing_to_read("shadow"):
+                    await _lane(EventLane(redis, connection, layout, group, limits, rules), limits, terminal, results)
             if settings["mode"] != "stream":
                 group = Group(settings["label_stream"], settings["label_group"])
-                await _lane(LabelLane(redis, connection, layout, group, limits, rules), limits, terminal, results)
+                with needing_to_read("shadow"):
+                    await _lane(LabelLane(redis, connection, layout, group, limits, rules), limits, terminal, results)
     except RedisError as fault:
         raise UnavailableError(
             "Redis refused or broke off a read",

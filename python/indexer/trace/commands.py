@@ -14,7 +14,7 @@ from indexer.demo.terminal import readable
 from indexer.errors import ExitCode, UnavailableError
 from indexer.handover.holdings import Group
 from indexer.redis_connection import open_redis
-from indexer.schema.connection import connected
+from indexer.schema.connection import connected, needing_to_read
 from indexer.trace.facts import Fact, Target, verdict
 from indexer.trace.streams import Looked, facts_of, look, speed
 from indexer.trace.tables import Tables
@@ -51,10 +51,11 @@ async def _facts(
             matching = [one.group for one in looked if one.matches]
             moving = await speed(redis, matching, interval_s) if matching else {}
             database = Tables(connection, settings["postgres_schema"], target)
-            facts = await database.read()
-            for one in looked:
-                if one.matches:
-                    facts += await facts_of(redis, one, *moving[one.group], database)
+            with needing_to_read("trace"):
+                facts = await database.read()
+                for one in looked:
+                    if one.matches:
+                        facts += await facts_of(redis, one, *moving[one.group], database)
     except RedisError as fault:
         raise UnavailableError(
             "Redis refused or broke off a read",

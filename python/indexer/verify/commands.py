@@ -11,13 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 from indexer.database import open_pool
 from indexer.errors import ConfigError, ExitCode, SchemaError
 from indexer.schema import catalog
 from indexer.schema import check as schema_check
-from indexer.schema.connection import connected
+from indexer.schema.connection import connected, needing_to_read
 from indexer.schema.needs import TABLES
 from indexer.verify.checks import all_checks
 from indexer.verify.finding import Check, selected
@@ -101,7 +99,8 @@ async def _walker(
                     "run `indexer schema create`; instances go on meanwhile",
                 )
         existing = await catalog.tables(connection, schema)
-        has_own = await connection.fetchval("SELECT to_regclass('indexer.account_deletion') IS NOT NULL")
+        with needing_to_read(name):
+            has_own = await connection.fetchval("SELECT to_regclass('indexer.account_deletion') IS NOT NULL")
     if not existing:
         raise SchemaError(
             f"the schema {schema} has none of the AppView's tables",
@@ -124,11 +123,8 @@ async def _walker(
     pool = await open_pool(url, name, 1, 2, None)
     try:
         pace = Pace(given.pause / 1000, None if given.rate == "off" else given.rate)
-        yield Walker(pool, VerifyStatements(schema, absent), pace, given.only, has_own, notes), checks
-    except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError) as fault:
-        raise SchemaError(
-            f"`{name}` cannot look at all tables", str(fault), "`indexer schema check` says what is missing, and why"
-        ) from None
+        with needing_to_read(name):
+            yield Walker(pool, VerifyStatements(schema, absent), pace, given.only, has_own, notes), checks
     finally:
         await pool.close()
 
