@@ -40,7 +40,7 @@ class Reconciliation:
 
     async def all(self, stop: asyncio.Event, *, restart: bool = False) -> None:
         """Every pass, from where a run before was broken off."""
-        before = {} if self._dry else await self._ledger.take(restart=restart)
+        before = {} if self._dry else await self._walker.patiently(lambda: self._ledger.take(restart=restart))
         lengths = await lengths_of(self._walker, self._checks, self._sample)
         progress = Progress({name: length * share for name, (length, share) in lengths.items()})
         if before:
@@ -56,13 +56,13 @@ class Reconciliation:
             progress.ended(check.name, one.keys)
         progress.close()
         if not self._dry and not stop.is_set():
-            await self._ledger.finish()
+            await self._walker.patiently(self._ledger.finish)
 
     async def _pass(
         self, check: Check, one: Pass, length: tuple[float, float], progress: Progress, stop: asyncio.Event
     ) -> None:
         if not self._dry:
-            await self._ledger.begin(one)
+            await self._walker.patiently(lambda: self._ledger.begin(one))
         rows, fraction = length
         async for portion, findings in self._walker.walk(check, fraction, one.seed, one.position, rows):
             one.changed += await self._do(check, findings)

@@ -73,9 +73,13 @@ class Walker:
 
     async def estimate(self, check: Check) -> float:
         """About how many rows a table has."""
-        async with transaction(self.pool, self.statements["begin_own"]) as connection:
-            sql = self.statements["rows_estimated"]
-            return float(await connection.fetchval(sql, self.statements.schema_name, check.table) or 0)
+
+        async def ask() -> float:
+            async with transaction(self.pool, self.statements["begin_own"]) as connection:
+                sql = self.statements["rows_estimated"]
+                return float(await connection.fetchval(sql, self.statements.schema_name, check.table) or 0)
+
+        return await self.patiently(ask)
 
     async def walk(
         self, check: Check, fraction: float, seed: int, position: str | None, estimate: float
@@ -106,8 +110,12 @@ class Walker:
                 after = str(keys[-1])
                 yield after, list(dict.fromkeys(keys))
             return
-        async with transaction(self.pool, self.statements["begin_own"]) as connection:
-            draw = await starts(connection, self.statements, check)
+
+        async def ask() -> Callable[[random.Random], Start]:
+            async with transaction(self.pool, self.statements["begin_own"]) as connection:
+                return await starts(connection, self.statements, check)
+
+        draw = await self.patiently(ask)
         chance = random.Random(f"{seed} {check.name}")
         places: list[Start] = [draw(chance) for _ in range(math.ceil(estimate * fraction / PORTION))]
         for number, start in enumerate(places, 1):
