@@ -12,7 +12,7 @@ from indexer import secrets, values
 from indexer.doctor import pooler
 from indexer.doctor.checks import CHECKS, Check
 from indexer.doctor.finding import Fact, Finding, Unseen, Yielded
-from indexer.doctor.subject import Subject
+from indexer.doctor.subject import Subject, UnusableError
 from indexer.errors import ConfigError, IndexerError
 from indexer.redis_connection import open_redis
 from indexer.schema.connection import connected
@@ -100,6 +100,8 @@ async def _asked(check: Check, subject: Subject) -> list[Yielded]:
                 found.append(one)  # noqa: PERF401  what came before a failure counts
     except TimeoutError:
         found.append(Unseen(check.area, check.name, f"no answer within {CHECK_S:.0f} s"))
+    except UnusableError as fault:
+        found.append(Unseen(check.area, check.name, str(fault)))
     except NoPermissionError as fault:
         found.append(Unseen(check.area, check.name, f"this Redis user may not look: {values.mask(str(fault))}"))
     except asyncpg.InsufficientPrivilegeError as fault:

@@ -14,10 +14,22 @@ from redis.asyncio import Redis
 from indexer.configuration import Configuration
 from indexer.database import Connection
 from indexer.handover.holdings import Group, groups_of
+from indexer.settings import option
 from indexer.status.ledger import LEASES, Lease, leases_of, reading
 
 FOREIGN_S = 60.0
 """A consumer without a lease that asked for entries within this time is alive."""
+
+
+class UnusableError(Exception):
+    """A check needs a setting that is missing or wrong; that is a finding of its own."""
+
+
+class Usable(dict[str, Any]):
+    """Values of settings by field."""
+
+    def __missing__(self, field: str) -> Any:
+        raise UnusableError(f"{option(field).variables[0]} is not usable")
 
 
 @dataclass(slots=True)
@@ -46,9 +58,9 @@ class Subject:
                     self.leases = leases_of(await self.database.fetch(LEASES))
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Usable:
         """Values by field; what is missing or wrong is not there."""
-        return self.configuration.found
+        return Usable(self.configuration.found)
 
     @property
     def groups(self) -> list[Group]:
