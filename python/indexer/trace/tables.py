@@ -84,6 +84,16 @@ class Tables:
     async def _fetch(self, sql: str, *arguments: object) -> list[Any]:
         return await self._connection.fetch(sql, *arguments)
 
+    async def _in_time(self, what: str, sql: str, *arguments: object) -> list[Any]:
+        """As `_fetch`; nothing, and a note, where that takes too long."""
+        await self._connection.execute("SAVEPOINT slow")
+        try:
+            return await self._fetch(sql, *arguments)
+        except asyncpg.QueryCanceledError:
+            await self._connection.execute("ROLLBACK TO SAVEPOINT slow")
+            self.notes.append(f"{what} are too many to look through in {LIMIT_MS // 1000} s: left out")
+            return []
+
     def _name(self, table: str) -> str:
         return f"{quoted(self._schema)}.{quoted(table)}"
 
@@ -171,8 +181,8 @@ class Tables:
         if number:
             text = f"{counted(number, 'notification was', 'notifications were')} written"
             yield Fact("notified", text, None, {"notifications": number})
-        labels = await self._fetch(f"SELECT src, val, neg, cts FROM {self._name('label')} WHERE uri = $1", uri)
-        for row in labels:
+        sql = f"SELECT src, val, neg, cts FROM {self._name('label')} WHERE uri = $1"  # no index leads there
+        for row in await self._in_time("the labels", sql, uri):
             text = f"{'label taken back' if row['neg'] else 'labelled'}: {row['val']} by {row['src']}"
             yield Fact("labelled", text, ms_of(row["cts"]), {"src": row["src"], "val": row["val"]})
 
@@ -197,17 +207,14 @@ class Tables:
     async def _letters(self) -> AsyncIterator[Fact]:
         """Dead letters whose payload names it; only the newest are shown."""
         target = self.target
-        try:
-            rows = await self._fetch(
-                "SELECT * FROM indexer.dead_letter WHERE position($1::bytea IN payload) > 0"
-                " AND position($2::bytea IN payload) > 0 ORDER BY id DESC LIMIT $3",
-                target.did.encode(),
-                target.rkey.encode(),
-                MOST_LETTERS,
-            )
-        except asyncpg.QueryCanceledError:
-            self.notes.append(f"the dead letters are too many to look through in {LIMIT_MS // 1000} s: left out")
-            return
+        rows = await self._in_time(
+            "the dead letters",
+            "SELECT * FROM indexer.dead_letter WHERE position($1::bytea IN payload) > 0"
+            " AND position($2::bytea IN payload) > 0 ORDER BY id DESC LIMIT $3",
+            target.did.encode(),
+            target.rkey.encode(),
+            MOST_LETTERS,
+        )
         for row in rows:
             body = loaded(row["payload"])
             if body is not None and not names(target, body):
