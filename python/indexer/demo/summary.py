@@ -8,7 +8,7 @@ from indexer.demo.daemon import Counts
 from indexer.demo.feed import BACKFILL, LIVE, Fed
 from indexer.demo.findings import Findings, Letters, ShownPost
 from indexer.demo.terminal import Terminal, columns_of, fitted, readable
-from indexer.wording import counted
+from indexer.wording import quantity
 
 SHOWN = 5
 """Posts of the recording that are shown, of different authors where there are so many."""
@@ -99,7 +99,7 @@ def _rows(terminal: Terminal, rows: dict[str, int]) -> None:
 def _posts(terminal: Terminal, posts: Sequence[ShownPost]) -> None:
     for post in posts:
         author = f"@{post.handle}" if post.handle else _short(post.creator)
-        counters = (counted(post.likes, "like"), counted(post.reposts, "repost"), counted(post.replies, "answer"))
+        counters = (quantity(post.likes, "like"), quantity(post.reposts, "repost"), quantity(post.replies, "answer"))
         when = f"{post.created_at[:10]} {post.created_at[11:16]}"
         parts = (author, "answers" if post.is_reply else "", post.language or "", when, *counters)
         head = "  ".join(part for part in parts if part)

@@ -19,7 +19,7 @@ from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from indexer import values
 from indexer.dlq.letters import Letters, Selection
 from indexer.errors import ConfigError, IndexerError, StoppedEarlyError
-from indexer.wording import counted
+from indexer.wording import quantity
 
 Field = Callable[[bytes], bytes]
 """The field of a stream's entries that a message belongs in."""
@@ -93,7 +93,7 @@ async def _add(
 
 
 def _stopped(error: Exception, done: Retried) -> IndexerError:
-    what = f"added {counted(done.added.total(), 'message')} again, then Redis failed; the other dead letters are kept"
+    what = f"added {quantity(done.added.total(), 'message')} again, then Redis failed; the other dead letters are kept"
     cause = values.mask(str(error) or type(error).__name__)
     if isinstance(error, OutOfMemoryError):
         return StoppedEarlyError(what, cause, "run it again when the lanes have made room, or give Redis more memory")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from indexer.wording import counted
+from indexer.wording import quantity
 
 SHOWN_CHARACTERS = 4_000
 """Of a message; `export` has all of it."""
@@ -84,8 +84,8 @@ def groups_table(groups: Sequence[asyncpg.Record]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
     causes = groups[0]["all_causes"]
     hidden = causes - len(groups)
-    rest = f"; {counted(hidden, 'rarer cause is', 'rarer causes are')} not shown" if hidden else ""
-    yield f"{counted(groups[0]['all_letters'], 'dead letter')}, {counted(causes, 'cause')}{rest}"
+    rest = f"; {quantity(hidden, 'rarer cause is', 'rarer causes are')} not shown" if hidden else ""
+    yield f"{quantity(groups[0]['all_letters'], 'dead letter')}, {quantity(causes, 'cause')}{rest}"
 
 
 def shown(letter: asyncpg.Record) -> Iterator[str]:

@@ -14,7 +14,7 @@ from indexer.dlq.letters import Letters, Selection, opened
 from indexer.dlq.retry import fields, retry
 from indexer.errors import ConfigError, ExitCode, IndexerError, NotFoundError, StoppedEarlyError
 from indexer.redis_connection import open_redis
-from indexer.wording import counted
+from indexer.wording import quantity
 
 
 class _ReaderGoneError(Exception):
@@ -81,7 +81,7 @@ async def _drop(letters: Letters, selection: Selection) -> None:
     async with aclosing(letters.delete_selected(selection)) as portions:
         async for number in portions:
             dropped += number
-    _say(f"dropped {counted(dropped, 'dead letter')}")
+    _say(f"dropped {quantity(dropped, 'dead letter')}")
     _complain_of_missing(selection, dropped)
 
 
@@ -92,9 +92,9 @@ async def _retry(letters: Letters, selection: Selection, settings: Mapping[str, 
     finally:
         await redis.aclose()
     where = ", ".join(f"{texts.printable(stream)} {number:,}" for stream, number in sorted(done.added.items()))
-    _say(f"added {counted(done.added.total(), 'message')} again" + (f": {where}" if where else ""))
+    _say(f"added {quantity(done.added.total(), 'message')} again" + (f": {where}" if where else ""))
     if others := done.added.total() - done.removed:
-        taken = counted(others, "letter was", "letters were")
+        taken = quantity(others, "letter was", "letters were")
         _say(f"{taken} taken by somebody else meanwhile: what was in them may come twice")
     _complain_of_missing(selection, done.added.total())
 

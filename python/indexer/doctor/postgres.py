@@ -12,7 +12,7 @@ from indexer.doctor.subject import Subject
 from indexer.schema import check
 from indexer.schema.needs import TABLES
 from indexer.status.ledger import SESSIONS, reading
-from indexer.wording import counted
+from indexer.wording import quantity
 
 AREA = "postgres"
 LEAST = 130_000
@@ -165,7 +165,7 @@ async def connections(subject: Subject) -> AsyncIterator[Yielded]:
     for what, number in limits:
         if number is not None and number >= 0 and wanted > number:
             yield too_many(AREA, subject.fleet, pool, number, what)
-    yield Fact(AREA, f"{counted(subject.fleet, 'instance')} with {pool} connections each may want {wanted:,}")
+    yield Fact(AREA, f"{quantity(subject.fleet, 'instance')} with {pool} connections each may want {wanted:,}")
 
 
 def too_many(area: str, fleet: int, pool: int, number: int, what: str) -> Finding:
@@ -173,7 +173,7 @@ def too_many(area: str, fleet: int, pool: int, number: int, what: str) -> Findin
     fits = max(1, number // fleet)
     return Finding(
         f"{area}.connections",
-        f"{counted(fleet, 'instance')} with {pool} connections each may want {fleet * pool:,}, "
+        f"{quantity(fleet, 'instance')} with {pool} connections each may want {fleet * pool:,}, "
         f"and there are {number:,} {what}",
         "whoever comes last is refused: its lanes wait, or it does not start",
         f"set DB_POOL_MAX_SIZE to {fits} or less, run fewer instances, or raise the limit",

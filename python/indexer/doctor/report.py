@@ -7,7 +7,7 @@ from typing import Any
 
 from indexer.dlq.texts import printable
 from indexer.doctor.examination import Report
-from indexer.wording import counted
+from indexer.wording import quantity
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -25,7 +25,7 @@ def lines(report: Report) -> Iterator[str]:
             yield f"{area}:"
         yield f"  {printable(fact.text)}"
     number = len(report.findings)
-    yield counted(number, "finding") if number else "nothing is wrong, as far as can be seen"
+    yield quantity(number, "finding") if number else "nothing is wrong, as far as can be seen"
 
 
 def fields(report: Report) -> dict[str, Any]:

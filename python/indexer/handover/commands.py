@@ -19,7 +19,7 @@ from indexer.pipeline import REDIS_AWAY
 from indexer.redis_connection import open_redis
 from indexer.schema.connection import connected
 from indexer.settings import Settings
-from indexer.wording import counted
+from indexer.wording import quantity
 
 TELL_S = 2.0
 """Between two lines that say how far it is."""
@@ -152,7 +152,7 @@ async def _servers(redis_url: str, postgres_url: str, command: str) -> AsyncIter
 
 
 def _entries(number: int) -> str:
-    return counted(number, "entry", "entries")
+    return quantity(number, "entry", "entries")
 
 
 def _say(*lines: str) -> None:

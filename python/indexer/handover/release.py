@@ -12,7 +12,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from indexer.errors import StoppedEarlyError
 from indexer.handover.holdings import Group
 from indexer.pending import acknowledge_vanished, claim, held
-from indexer.wording import counted
+from indexer.wording import quantity
 
 PAGE = 100
 """Entries that are in memory at a time, bodies included."""
@@ -108,7 +108,7 @@ def _broken_off(group: Group, done: Released, fault: Exception) -> StoppedEarlyE
     if isinstance(fault, OutOfMemoryError):
         remedy = "raise maxmemory, let another indexer make room, or use --to, which needs none; then run it again"
     return StoppedEarlyError(
-        f"{group.stream}: broken off after {counted(done.entries, 'entry', 'entries')}",
+        f"{group.stream}: broken off after {quantity(done.entries, 'entry', 'entries')}",
         f"Redis: {fault}",
         remedy,
     )

@@ -11,7 +11,7 @@ from indexer.demo.terminal import readable
 from indexer.shadow.comparing import Compared
 from indexer.shadow.judging import KNOWN, Verdict
 from indexer.shadow.rows import Difference
-from indexer.wording import counted
+from indexer.wording import quantity
 
 LONGEST = 160
 """Letters of a value that are shown."""
@@ -85,9 +85,10 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         for stream in self.streams:
-            dead = counted(stream.dead, "message that would be a dead letter", "messages that would be dead letters")
+            dead = quantity(stream.dead, "message that would be a dead letter", "messages that would be dead letters")
             yield (
-                f"{stream.stream}: {counted(stream.read, 'message')} read, {counted(stream.records, 'record')} compared"
+                f"{stream.stream}: {quantity(stream.read, 'message')} read"
+                f", {quantity(stream.records, 'record')} compared"
                 + (f", {dead}" if stream.dead else "")
                 + (f"; {stream.left:,} more in the stream (--count, --from)" if stream.left else "")
             )

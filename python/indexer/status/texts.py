@@ -8,7 +8,7 @@ from indexer.control.commands import described
 from indexer.dlq.texts import printable
 from indexer.status.estimates import Empty
 from indexer.status.watch import Snapshot, StreamState
-from indexer.wording import counted
+from indexer.wording import quantity
 
 MOST_DETAIL = 160
 MOST_CONSUMERS = 30
@@ -91,9 +91,9 @@ def _facts(found: Snapshot) -> Iterator[str]:
         for cause, number in letters.causes.items():
             yield f"  {number:>10,}  {printable(cause)}"
     if ledger.handles is not None:
-        yield f"look-ups      {counted(ledger.handles, 'handle waits', 'handles wait')}"
-        yield f"removals      {counted(ledger.deletions or 0, 'account waits', 'accounts wait')}"
-        yield f"counters      {counted(ledger.dirty or 0, 'mark waits', 'marks wait')} to be counted"
+        yield f"look-ups      {quantity(ledger.handles, 'handle waits', 'handles wait')}"
+        yield f"removals      {quantity(ledger.deletions or 0, 'account waits', 'accounts wait')}"
+        yield f"counters      {quantity(ledger.dirty or 0, 'mark waits', 'marks wait')} to be counted"
     for number_, each in enumerate(ledger.instances or ()):
         yield f"{'' if number_ else 'instances':<14}{printable(each.consumer)}: {described(each)}"
     if ledger.most_sessions is not None:

@@ -8,7 +8,7 @@ from indexer import aturi
 from indexer.errors import ConfigError
 from indexer.records import RECORDS
 from indexer.tid import LATEST_MS
-from indexer.wording import counted
+from indexer.wording import quantity
 
 State = str
 """`queued`, `pending`, `acknowledged` (in a stream); `stale`, `refused`, `ignored` (what becomes of such a message);
@@ -85,7 +85,7 @@ def verdict(target: Target, facts: list[Fact]) -> str:
     states = {fact.state for fact in facts}
     by_state = {fact.state: fact for fact in facts}
     coming = [
-        f"{counted(number, 'message')} {word}"
+        f"{quantity(number, 'message')} {word}"
         for state, word in (("pending", "in work"), ("queued", "queued"))
         if (number := sum(fact.state == state and not fact.details.get("nothing_will_change") for fact in facts))
     ]

@@ -13,7 +13,7 @@ from indexer.sink.counts import COLUMNS
 from indexer.tid import LATEST_MS, instant
 from indexer.trace.facts import Fact, Target, iso, ms_of
 from indexer.values import quoted
-from indexer.wording import counted
+from indexer.wording import quantity
 
 LIMIT_MS = 30_000
 MOST_LETTERS = 100
@@ -132,7 +132,7 @@ class Tables:
             number, gone = sum(row["live"] for row in rows), sum(row["gone"] for row in rows)
             counts = {row["c"]: row["live"] for row in rows if row["live"]}
             details = {"records": counts, **await self._aggregate("app.bsky.actor.profile", did)}
-            text = f"{counted(number, 'record is', 'records are')} indexed, {counted(gone, 'tombstone')} kept"
+            text = f"{quantity(number, 'record is', 'records are')} indexed, {quantity(gone, 'tombstone')} kept"
             yield Fact("indexed", text, None, details)
 
     async def _record(self) -> AsyncIterator[Fact]:
@@ -179,7 +179,7 @@ class Tables:
             f'SELECT count(*) FROM {self._name("notification")} WHERE "recordUri" = $1', uri
         )
         if number:
-            text = f"{counted(number, 'notification was', 'notifications were')} written"
+            text = f"{quantity(number, 'notification was', 'notifications were')} written"
             yield Fact("notified", text, None, {"notifications": number})
         sql = f"SELECT src, val, neg, cts FROM {self._name('label')} WHERE uri = $1"  # no index leads there
         for row in await self._in_time("the labels", sql, uri):

@@ -8,7 +8,7 @@ from typing import Any
 
 from indexer.dlq.texts import printable
 from indexer.verify.finding import Finding
-from indexer.wording import counted
+from indexer.wording import quantity
 
 REMEMBERED = 200_000
 
@@ -70,9 +70,9 @@ class Report:
         faults = sum(group.count for group in self.faults.values())
         known = sum(group.count for group in self.known.values())
         rows = sum(self.looked_at.values())
-        found = counted(faults, "finding") if faults else "nothing wrong"
-        beside = f"; {counted(known, 'known difference')}" if known else ""
-        yield f"{found} in {counted(rows, 'row')} looked at{beside}"
+        found = quantity(faults, "finding") if faults else "nothing wrong"
+        beside = f"; {quantity(known, 'known difference')}" if known else ""
+        yield f"{found} in {quantity(rows, 'row')} looked at{beside}"
 
     def document(self, notes: Sequence[str], **more: Any) -> str:
         """For programs."""
