@@ -33,6 +33,7 @@ def killed(database: str, redis_url: str, tmp_path: Path) -> Iterator[Daemon]:
         yield daemon
 
 
+@pytest.mark.long
 def test_killed_daemon_is_replaced_under_its_name_and_nothing_is_lost(
     killed: Daemon, database: str, redis_url: str, tmp_path: Path
 ) -> None:

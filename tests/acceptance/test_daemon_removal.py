@@ -117,7 +117,7 @@ async def enlarged(database: str, records: int) -> None:
 @pytest.mark.parametrize(
     ("records", "kills"),
     [
-        pytest.param(10_000, 1, marks=pytest.mark.timeout(180)),
+        pytest.param(10_000, 1, marks=[pytest.mark.long, pytest.mark.timeout(180)]),
         pytest.param(500_000, 3, marks=[pytest.mark.long, pytest.mark.timeout(3600)]),
     ],
 )

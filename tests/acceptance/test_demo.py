@@ -101,7 +101,7 @@ def test_demo_shows_what_became_of_what_it_fed(temporary: Path) -> None:
     ("line", "number"),
     [
         ("filling the streams", signal.SIGTERM),
-        ("indexing", signal.SIGINT),
+        pytest.param("indexing", signal.SIGINT, marks=pytest.mark.long),
         pytest.param("filling the streams", signal.SIGINT, marks=pytest.mark.long),
         pytest.param("indexing", signal.SIGTERM, marks=pytest.mark.long),
     ],

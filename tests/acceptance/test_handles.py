@@ -20,7 +20,7 @@ from tests.oracle import library
 pytestmark = needs_island
 
 PROFILE = "app.bsky.actor.profile"
-SMALL = ("real-firehose", "real-scenarios", "real-posts", "real-repos", "mixed-5k-hostile", "backfill-10k")
+SMALL = ("real-firehose", "real-scenarios", "real-posts", "real-repos", "mixed-5k-hostile")
 TIME = "2025-10-20T10:00:00.000Z"
 
 
@@ -77,7 +77,7 @@ def index(network: Island, database: str, redis_url: str, folder: Path, case: st
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("case", SMALL)
+@pytest.mark.parametrize("case", [*SMALL, pytest.param("backfill-10k", marks=pytest.mark.long)])
 def test_actors_are_those_of_the_reference(
     network: Island, database: str, redis_url: str, tmp_path: Path, case: str
 ) -> None:

@@ -53,8 +53,7 @@ def behind(server: embedded.servers.Postgres, tmp_path: Path) -> Iterator[tuple[
     "case",
     [
         *SMALL,
-        "mixed-5k-hostile",
-        *(pytest.param(case, marks=pytest.mark.long) for case in ("backfill-10k", "mixed-30k")),
+        *(pytest.param(case, marks=pytest.mark.long) for case in ("mixed-5k-hostile", "backfill-10k", "mixed-30k")),
     ],
 )
 def test_four_instances_behind_it_give_the_reference_tables(
@@ -72,6 +71,7 @@ def test_four_instances_behind_it_give_the_reference_tables(
     assert status == 0, said
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_pause_resume_and_restarts_of_it_lose_nothing(
     behind: tuple[str, Bouncer], redis_url: str, tmp_path: Path
@@ -237,6 +237,7 @@ def pending(redis_url: str, stream: str, name: str) -> int:
         return sum(int(each["pending"]) for each in consumers if each["name"] == name.encode())
 
 
+@pytest.mark.long
 async def test_faults_are_found_and_mended_behind_it(
     behind: tuple[str, Bouncer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

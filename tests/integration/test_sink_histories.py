@@ -242,12 +242,12 @@ async def versions(sink: Writing) -> list[tuple[object, ...]]:
 
 @pytest.mark.timeout(300)
 def test_batches_cut_anywhere_equal_the_serial_fold(runner: asyncio.Runner, database: str) -> None:
-    batches_equal_the_serial_fold(runner, database, 30)
+    batches_equal_the_serial_fold(runner, database, 15)
 
 
 @pytest.mark.timeout(300)
 def test_any_order_over_several_sinks_keeps_the_invariants(runner: asyncio.Runner, database: str) -> None:
-    any_order_keeps_the_invariants(runner, database, 30)
+    any_order_keeps_the_invariants(runner, database, 15)
 
 
 @pytest.mark.long

@@ -4,7 +4,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer._native import encode_copy
@@ -54,6 +54,7 @@ def tables(draw: st.DrawFn) -> tuple[list[tuple[object, ...]], list[str]]:
     return draw(st.lists(row, max_size=5)), types
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(tables())
 def test_every_value_is_a_field_of_its_row(table: tuple[list[tuple[object, ...]], list[str]]) -> None:
     rows, types = table
