@@ -81,13 +81,13 @@ class Desk:
             assert done.status == (1 if "--dry-run" in words and words[0] == "reconcile" else 0), (words, done.lines)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_every_command_works_in_order(database: str, other_database: str, redis_url: str) -> None:
     commands = commands_by_heading(GUIDE)
     assert set(commands) == set(IN_ORDER)
     variables = {**SETTINGS, "REDIS_HOST": redis_url, "DB_POSTGRES_URL": database}
     variables.pop("INDEXER_NOTIFICATIONS")  # the guide sets it
+    variables["INDEXER_STATUS_INTERVAL"] = "0.2"
     with redis.Redis.from_url(redis_url) as client, Fleet(variables, client) as fleet:
         desk = Desk(fleet, Feed(client))
         desk.compose("start", *STAND_INS)
