@@ -29,57 +29,32 @@ def lanes_of(
     intake: Intake,
 ) -> list[Lane[Any]]:
     """A lane for each stream that the mode reads: those of events in their order, then that of labels."""
+    kind: type[Source] = HeldSource if settings.takeover else Source
+
+    def events(stream: str) -> Lane[Event]:
+        sink = Sink(
+            pool,
+            statements,
+            stream,
+            settings.notifications,
+            settings.aggregates,
+            settings.max_attempts,
+            turns,
+            AccountRules(settings.did_resolution, settings.account_deletion),
+        )
+        source = kind(redis, stream, settings.group, settings.consumer, settings.batch_size)
+        return Lane(source, sink, LaneMetrics(metrics, stream), decode, settings.dead_letter_limit, intake)
+
+    def labels(stream: str) -> Lane[list[Label]]:
+        # where connections are short it takes turns with the backlog: the live lane goes first
+        sink = LabelSink(pool, statements, stream, settings.max_attempts, turns, rank=1)
+        fields = (b"event", b"labels")  # streams.md 4
+        source = kind(redis, stream, settings.label_group, settings.consumer, settings.batch_size, fields)
+        return Lane(source, sink, LaneMetrics(metrics, stream), decode_labels, settings.dead_letter_limit, intake)
+
     lanes: list[Lane[Any]] = []
     if settings.mode != "label":
-        lanes += [
-            _event_lane(settings, stream, pool, turns, statements, redis, metrics, intake)
-            for stream in settings.streams
-        ]
+        lanes += map(events, settings.streams)
     if settings.mode != "stream":
-        lanes.append(_label_lane(settings, pool, turns, statements, redis, metrics, intake))
+        lanes.append(labels(settings.label_stream))
     return lanes
-
-
-def _source(settings: Settings) -> type[Source]:
-    return HeldSource if settings.takeover else Source
-
-
-def _event_lane(
-    settings: Settings,
-    stream: str,
-    pool: Pool,
-    turns: Turns,
-    statements: Statements,
-    redis: Redis,
-    metrics: Metrics,
-    intake: Intake,
-) -> Lane[Event]:
-    sink = Sink(
-        pool,
-        statements,
-        stream,
-        settings.notifications,
-        settings.aggregates,
-        settings.max_attempts,
-        turns,
-        AccountRules(settings.did_resolution, settings.account_deletion),
-    )
-    source = _source(settings)(redis, stream, settings.group, settings.consumer, settings.batch_size)
-    return Lane(source, sink, LaneMetrics(metrics, stream), decode, settings.dead_letter_limit, intake)
-
-
-def _label_lane(
-    settings: Settings,
-    pool: Pool,
-    turns: Turns,
-    statements: Statements,
-    redis: Redis,
-    metrics: Metrics,
-    intake: Intake,
-) -> Lane[list[Label]]:
-    stream = settings.label_stream
-    # where connections are short it takes turns with the backlog: the live lane goes first
-    sink = LabelSink(pool, statements, stream, settings.max_attempts, turns, rank=1)
-    fields = (b"event", b"labels")  # streams.md 4
-    source = _source(settings)(redis, stream, settings.label_group, settings.consumer, settings.batch_size, fields)
-    return Lane(source, sink, LaneMetrics(metrics, stream), decode_labels, settings.dead_letter_limit, intake)
