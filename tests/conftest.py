@@ -14,9 +14,9 @@ import pytest
 import redis
 
 from indexer import embedded
+from indexer.configuration.settings import OPTIONS
+from indexer.configuration.values import quoted
 from indexer.schema import create
-from indexer.settings import OPTIONS
-from indexer.values import quoted
 from tests import least_authority
 
 # Tests lose nothing with the machine, so nothing needs to reach the disk.

@@ -9,17 +9,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from indexer import completion, flags, twins
-from indexer.control import arguments as control
-from indexer.dlq import arguments as dlq
-from indexer.doctor import arguments as doctor
+from indexer.commands import completion, flags, twins
+from indexer.commands.control import arguments as control
+from indexer.commands.dlq import arguments as dlq
+from indexer.commands.doctor import arguments as doctor
+from indexer.commands.handover import arguments as handover
+from indexer.commands.shadow import arguments as shadow
+from indexer.commands.status import arguments as status
+from indexer.commands.trace import arguments as trace
+from indexer.commands.verify import arguments as verify
+from indexer.configuration.settings import OPTIONS, Settings, option, resolve
 from indexer.errors import ExitCode, IndexerError
-from indexer.handover import arguments as handover
-from indexer.settings import OPTIONS, Settings, option, resolve
-from indexer.shadow import arguments as shadow
-from indexer.status import arguments as status
-from indexer.trace import arguments as trace
-from indexer.verify import arguments as verify
 
 DESCRIPTION = """\
 Reads the Redis streams of a Bluesky-compatible AppView and keeps its PostgreSQL tables.
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         import structlog
 
-        from indexer import logs
+        from indexer.daemon import logs
 
         if not structlog.is_configured():
             logs.configure("info", os.environ, sys.stderr)
@@ -65,7 +65,7 @@ def _run(given: argparse.Namespace) -> int:
 
     import structlog
 
-    from indexer import logs
+    from indexer.daemon import logs
 
     settings, warnings = Settings.from_environment(os.environ, flags.given(given))
     settings = replace(settings, drain=given.drain, wait=given.wait)
@@ -73,7 +73,7 @@ def _run(given: argparse.Namespace) -> int:
     for warning in warnings:
         structlog.get_logger().warning("configuration", detail=warning)
 
-    from indexer import service
+    from indexer.daemon import service
 
     status: int = asyncio.run(service.run(settings))
     return status
@@ -142,7 +142,7 @@ def _schema_drop(given: argparse.Namespace) -> int:
 
 
 def _config_show(given: argparse.Namespace) -> int:
-    from indexer import configuration
+    from indexer.configuration import origins as configuration
 
     found = configuration.read(os.environ, flags.given(given))
     text = configuration.document(found) if given.json else "\n".join(configuration.lines(found))
@@ -263,7 +263,7 @@ class _Version(argparse.Action):
     """As argparse's own, but the version is looked up only when asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from indexer import build
+        from indexer.daemon import build
 
         sys.stdout.write(build.text())
         parser.exit(0)

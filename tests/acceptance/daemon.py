@@ -18,7 +18,7 @@ import asyncpg
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
-from indexer.settings import OPTIONS
+from indexer.configuration.settings import OPTIONS
 from tests import least_authority
 
 GROUP = "firehose_group"

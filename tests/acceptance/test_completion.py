@@ -7,7 +7,8 @@ from functools import cache
 
 import pytest
 
-from indexer import cli, flags
+from indexer import cli
+from indexer.commands import flags
 
 EVERYTHING = [(words, parser) for words, parser in flags.parsers(cli._parser()) if words]
 ASK_BASH = """

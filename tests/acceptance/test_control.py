@@ -16,7 +16,7 @@ from tests.conftest import execute
 from tests.messages import A, create, post, post_uri
 
 STREAM = "firehose_live"
-QUICK = {"indexer.lease:LENGTH_S": 3, "indexer.lease:RENEWAL_S": 0.3}
+QUICK = {"indexer.daemon.lease:LENGTH_S": 3, "indexer.daemon.lease:RENEWAL_S": 0.3}
 NO_CONTROL = "DROP TABLE indexer.control"
 
 
@@ -215,7 +215,7 @@ def test_it_runs_without_the_table_and_finds_it_when_it_comes(
     assert code == 78
     assert "run `indexer schema create`" in err
     feed(redis_url, STREAM, posts(3, "a"))
-    settings = {**QUICK, "indexer.control.obedience:ABSENT_AGAIN_S": 0.5}
+    settings = {**QUICK, "indexer.daemon.obedience:ABSENT_AGAIN_S": 0.5}
     with running(database, redis_url, tmp_path, settings=settings) as daemon:
         daemon.until(lambda: count(database, "post") == 3)
         assert [line["note"] for line in daemon.lines("schema_note") if "0004 control" in line["note"]]
@@ -231,7 +231,7 @@ def test_it_runs_without_the_table_and_finds_it_when_it_comes(
 def test_pause_is_no_reason_to_end_the_process(database: str, redis_url: str, tmp_path: Path, desk: Desk) -> None:
     """Longer than a task may give no sign of life, with all that rests; and over an outage of PostgreSQL."""
     environment = {"INDEXER_AGGREGATES": "recount", "ENABLE_DID_RESOLUTION": "true", "PLC_URL": "http://127.0.0.1:1"}
-    settings = {**QUICK, "indexer.health:STALLED_S": 2}
+    settings = {**QUICK, "indexer.daemon.health:STALLED_S": 2}
     with running(database, redis_url, tmp_path, environment=environment, settings=settings) as daemon:
         daemon.started()
         desk.done("pause")

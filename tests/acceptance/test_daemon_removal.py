@@ -17,7 +17,7 @@ from tests.integration.removing import AT, BEFORE, announce, as_if_never, left_o
 from tests.integration.writing import writing, wrong_counters
 from tests.messages import A, account, create, follow, uri
 
-QUICK = {"indexer.lease:LENGTH_S": 1.5, "indexer.lease:RENEWAL_S": 0.3}
+QUICK = {"indexer.daemon.lease:LENGTH_S": 1.5, "indexer.daemon.lease:RENEWAL_S": 0.3}
 """Who is killed comes again under its name at once."""
 FEW = {"LOG_LEVEL": "info", "ENABLE_DID_RESOLUTION": "true"}
 

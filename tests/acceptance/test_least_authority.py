@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from indexer import embedded
+from indexer.connections.redis_connection import open_redis
 from indexer.identity import DidCache
-from indexer.redis_connection import open_redis
 from tests import least_authority
 from tests.acceptance.daemon import Daemon, count, feed, left_over, running
 from tests.messages import A, B, create, label, label_message, post, post_uri

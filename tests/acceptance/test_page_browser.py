@@ -18,7 +18,7 @@ LIVE, GROUP = "firehose_live", "firehose_group"
 DEFAULT = {"INDEXER_STATUS_PAGE": "auto"}
 HOSTILE = "<script>document.title='taken'</script><img src=http://evil.example/x onerror=alert(1)>"
 PHONE, DESK = 360, 1120
-OFTEN = {"indexer.page.collector:EVERY_S": 0.5, "indexer.page.collector:SHARE": 1}
+OFTEN = {"indexer.daemon.page.collector:EVERY_S": 0.5, "indexer.daemon.page.collector:SHARE": 1}
 SHOWN = "!document.getElementById('main').hidden"
 FIGURES = (
     "Object.fromEntries([...document.querySelectorAll('[data-figure]')].map(e => [e.dataset.figure, e.textContent]))"

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from indexer import embedded
-from indexer.control import wishes
+from indexer.commands.control import wishes
 from tests.acceptance.daemon import Daemon, feed, left_over, query, refuse, running
 from tests.messages import A, create, post, post_uri
 
@@ -29,7 +29,7 @@ def status(daemon: Daemon) -> dict[str, Any]:
 def test_page_tells_what_the_daemon_does(database: str, redis_url: str, tmp_path: Path) -> None:
     """And it stops at once, although somebody watches."""
     feed(redis_url, LIVE, [create(post_uri(A, "p"), post()), b"not JSON"])
-    often = {"indexer.page.collector:EVERY_S": 0.2, "indexer.page.collector:SHARE": 1}
+    often = {"indexer.daemon.page.collector:EVERY_S": 0.2, "indexer.daemon.page.collector:SHARE": 1}
     with running(database, redis_url, tmp_path, settings=often, environment=DEFAULT) as daemon:
         daemon.started()
         daemon.until(lambda: left_over(redis_url, LIVE) == (0, 0))
@@ -91,7 +91,7 @@ def test_page_is_off_where_others_can_ask(database: str, redis_url: str, tmp_pat
 @pytest.mark.long
 def test_servers_that_go_and_come_back(database: str, tmp_path: Path) -> None:
     """The page says so while they are away; that it looks meanwhile costs the daemon nothing."""
-    often = {"indexer.page.collector:EVERY_S": 0.2, "indexer.page.collector:FRESH_S": 0.1}
+    often = {"indexer.daemon.page.collector:EVERY_S": 0.2, "indexer.daemon.page.collector:FRESH_S": 0.1}
     with (
         embedded.redis() as server,
         running(database, server.url, tmp_path, settings=often, environment=DEFAULT) as daemon,

@@ -13,10 +13,10 @@ import pytest
 import redis
 
 from indexer import cli, embedded
-from indexer.database import open_pool
-from indexer.dlq import letters
+from indexer.commands.dlq import letters
+from indexer.commands.verify import walk
+from indexer.connections.database import open_pool
 from indexer.schema import create
-from indexer.verify import walk
 from tests.acceptance.bouncer import SERVER_CONNECTIONS, Bouncer, bouncer
 from tests.acceptance.daemon import GROUP, Daemon, feed, left_over, query, running
 from tests.integration.dead_letters import environment, keep, letter

@@ -216,7 +216,7 @@ def test_wrong_server_of_the_demo_is_told_without_its_secret(variable: str) -> N
     assert seen(text) == []
 
 
-FAULTS = (("indexer.source:Source.settle", "raise"), ("indexer.source:Source.settle", "spin"))
+FAULTS = (("indexer.lane.source:Source.settle", "raise"), ("indexer.lane.source:Source.settle", "spin"))
 
 
 @pytest.mark.long

@@ -62,7 +62,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         "indexer/_native.abi3.so",
         "indexer/_native.pyi",
         "indexer/embedded/guard.py",
-        "indexer/page/page.html",
+        "indexer/daemon/page/page.html",
         "indexer/py.typed",
         "indexer/schema/appview.sql",
         "indexer/sink/queries.sql",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import asyncpg
 
-from indexer.database import Connection, Pool
+from indexer.connections.database import Connection, Pool
 
 
 class CrashError(BaseException):

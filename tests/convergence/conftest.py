@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from indexer.values import quoted
+from indexer.configuration.values import quoted
 from tests.conftest import database_url, execute
 from tests.convergence.laboratory import Laboratory, laboratory
 

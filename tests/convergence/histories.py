@@ -13,7 +13,7 @@ from typing import Literal
 
 from hypothesis import strategies as st
 
-from indexer.source import Message
+from indexer.lane.source import Message
 from tests.convergence.bodies import FOREIGN, PEOPLE, POSTS, SCENES, Body
 from tests.messages import A, B, Record, account, cid, like, message, post, post_uri, uri
 

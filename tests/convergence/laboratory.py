@@ -11,13 +11,13 @@ from typing import cast
 
 import asyncpg
 
-from indexer.database import Connection, Pool, open_pool
-from indexer.decoding import decode
+from indexer.connections.database import Connection, Pool, open_pool
+from indexer.lane.decoding import decode
+from indexer.lane.source import Message
 from indexer.sink.commit import Sink
 from indexer.sink.faults import FaultClass
 from indexer.sink.halving import Outcome
 from indexer.sink.statements import Statements
-from indexer.source import Message
 from tests.convergence.accidents import Accident, CrashError, FragilePool
 from tests.convergence.removals import Doomed, Pds, Remover, small_portions
 from tests.convergence.tables import KEYS, Tables

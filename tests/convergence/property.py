@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from indexer._native import Event, decode_events
-from indexer.source import Message
+from indexer.lane.source import Message
 from tests.convergence.expected import Expected, expected
 from tests.convergence.histories import NEVER_STORED, Step, history
 from tests.convergence.laboratory import CLOCK_MS, MOST_SINKS, Batch, Laboratory, Unrest

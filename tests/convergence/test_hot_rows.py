@@ -12,11 +12,11 @@ import pytest
 
 from indexer import embedded
 from indexer._native import Event, decode_events
-from indexer.decoding import decode
+from indexer.lane.decoding import decode
+from indexer.lane.source import Message
 from indexer.schema import create
 from indexer.sink.commit import Sink
 from indexer.sink.halving import Outcome
-from indexer.source import Message
 from tests.convergence.expected import expected
 from tests.convergence.hot import hot_messages
 from tests.convergence.laboratory import CLOCK_MS, STREAM, all_tables, opened_sink

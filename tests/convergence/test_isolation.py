@@ -9,13 +9,13 @@ import asyncpg
 import pytest
 
 from indexer._native import Event
-from indexer.database import open_pool
-from indexer.decoding import decode
+from indexer.connections.database import open_pool
+from indexer.lane.decoding import decode
+from indexer.lane.source import Message
 from indexer.sink.commit import Sink
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Entry, Outcome
 from indexer.sink.statements import Statements
-from indexer.source import Message
 from tests.convergence.laboratory import ATTEMPTS, CLOCK_MS, STREAM
 from tests.messages import A, B, cid, create, like, like_uri, post_uri
 

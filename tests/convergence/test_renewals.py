@@ -8,7 +8,7 @@ import itertools
 
 import pytest
 
-from indexer.source import Message
+from indexer.lane.source import Message
 from tests.convergence.histories import tid
 from tests.convergence.laboratory import Laboratory
 from tests.messages import A, B, Record, cid, create, delete, post, post_uri, quote, repost, repost_uri

@@ -1,6 +1,6 @@
 """`indexer` with a fault at a named point: a program for tests, which takes the arguments of `indexer`.
 
-    FAULTS='["indexer.source:Source.settle", "kill", 3]' python tests/faults/faulty.py run
+    FAULTS='["indexer.lane.source:Source.settle", "kill", 3]' python tests/faults/faulty.py run
 
 FAULTS is a JSON list of point, action and, if need be, the number of the call at which it happens (from 1; each later
 call, too). A point is a module and a name in it, of a function or coroutine. An action:
@@ -14,9 +14,9 @@ call, too). A point is a module and a name in it, of a function or coroutine. An
     deaf      the same; it cannot
     spin      an endless loop that never gives way
     die of    SIGSEGV where one of the payloads in the first argument is the text in place of the number
-SETTINGS is a JSON object of values of modules' names, such as {"indexer.lease:LENGTH_S": 1}.
+SETTINGS is a JSON object of values of modules' names, such as {"indexer.daemon.lease:LENGTH_S": 1}.
 
-With the one argument `trial` it is `indexer.trial` with that fault.
+With the one argument `trial` it is `indexer.lane.trial` with that fault.
 """
 
 import asyncio
@@ -47,7 +47,8 @@ def main() -> int:
             setattr(holder, attribute, deadly(getattr(holder, attribute), at[0].encode()))
         else:
             setattr(holder, attribute, faulty(getattr(holder, attribute), action, at[0] if at else 1))
-    from indexer import cli, trial
+    from indexer import cli
+    from indexer.lane import trial
 
     if sys.argv[1:] == ["trial"]:
         trial.main()

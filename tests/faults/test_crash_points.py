@@ -17,10 +17,10 @@ CRASH_POINTS = {
     "after COMMIT": ("indexer.sink.commit:Sink._once", "killed"),
     "after COMMIT, before the second run": ("indexer.sink.commit:derive_again", "kill"),
     "after the second run": ("indexer.sink.commit:derive_again", "killed"),
-    "before XACK": ("indexer.source:Source.settle", "kill"),
-    "after XDEL": ("indexer.source:Source.settle", "killed"),
+    "before XACK": ("indexer.lane.source:Source.settle", "kill"),
+    "after XDEL": ("indexer.lane.source:Source.settle", "killed"),
 }
-QUICK = {"indexer.lease:LENGTH_S": 1, "indexer.lease:RENEWAL_S": 0.3}
+QUICK = {"indexer.daemon.lease:LENGTH_S": 1, "indexer.daemon.lease:RENEWAL_S": 0.3}
 """Who is killed comes again under its name at once."""
 SIZE = {"INDEXER_BATCH_SIZE": "5"}
 

@@ -11,9 +11,9 @@ from tests.acceptance.daemon import FAULTY, feed, left_over, running
 from tests.faults.truth import STREAM, equals, index_alone, traffic
 
 QUICK = {
-    "indexer.lease:LENGTH_S": 1,
-    "indexer.lease:RENEWAL_S": 0.3,
-    "indexer.trial:COMMAND": [sys.executable, str(FAULTY), "trial"],
+    "indexer.daemon.lease:LENGTH_S": 1,
+    "indexer.daemon.lease:RENEWAL_S": 0.3,
+    "indexer.lane.trial:COMMAND": [sys.executable, str(FAULTY), "trial"],
 }
 POISON = b"{ends the process}"
 FAULT = ("indexer._native:decode_events", "die of", POISON.decode())

@@ -75,7 +75,9 @@ def instances(*arguments: Any, **options: Any) -> Iterator[Instances]:
 @pytest.mark.parametrize(
     ("kills", "number", "settings"),
     [
-        pytest.param(3, 1500, {"indexer.lease:LENGTH_S": 2, "indexer.lease:RENEWAL_S": 0.5}, id="3_kills"),
+        pytest.param(
+            3, 1500, {"indexer.daemon.lease:LENGTH_S": 2, "indexer.daemon.lease:RENEWAL_S": 0.5}, id="3_kills"
+        ),
         pytest.param(200, 200_000, {}, id="200_kills", marks=pytest.mark.long),
     ],
 )

@@ -18,7 +18,7 @@ LOCK_S, STATEMENT_S, COMMAND_S = 0.5, 1.0, 2.0
 LIMITS = {
     "indexer.sink.statements:LOCK_TIMEOUT_MS": int(LOCK_S * 1000),
     "indexer.sink.statements:STATEMENT_TIMEOUT_MS": int(STATEMENT_S * 1000),
-    "indexer.database:COMMAND_TIMEOUT_S": COMMAND_S,
+    "indexer.connections.database:COMMAND_TIMEOUT_S": COMMAND_S,
 }
 OURS = """
 SELECT query LIKE '%indexer.lease%', extract(epoch FROM clock_timestamp() - query_start)::float8

@@ -220,7 +220,7 @@ def test_slow_connection_in_slices(own_database: str, redis_url: str, tmp_path: 
 @pytest.mark.timeout(240)
 def test_half_open_connections(own_database: str, redis_url: str, tmp_path: Path, seconds: int | None) -> None:
     """Nothing comes any more and nobody says so; None: for as long as the daemon really waits."""
-    settings = {"indexer.database:COMMAND_TIMEOUT_S": seconds} if seconds else None
+    settings = {"indexer.connections.database:COMMAND_TIMEOUT_S": seconds} if seconds else None
     with proxied(own_database) as proxy, working(proxy.url, redis_url, tmp_path, settings=settings) as daemon:
         proxy.add(Break("hang", "client", b"COPY", arrives=False, most=1))
         proxy.add(Break("hang", "server", COMMIT, arrives=False, most=1))

@@ -13,7 +13,7 @@ import redis
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from indexer import embedded
-from indexer.pipeline import refusal
+from indexer.lane.pipeline import refusal
 from tests.acceptance.daemon import GROUP, count, feed, left_over, running
 from tests.faults.indexing import STREAM, feed_and_wait, is_drained, nothing_is_lost, posts, working
 from tests.faults.proxy import Answer, Break, Latency, Slices, proxied
@@ -198,7 +198,7 @@ def test_connections_that_break(database: str, redis_url: str, tmp_path: Path) -
 @pytest.mark.timeout(120)
 def test_half_open_connections(database: str, redis_url: str, tmp_path: Path, seconds: float | None) -> None:
     """Nothing comes any more and nobody says so; None: for as long as the daemon really waits."""
-    settings = {"indexer.redis_connection:SOCKET_TIMEOUT_S": seconds} if seconds else None
+    settings = {"indexer.connections.redis_connection:SOCKET_TIMEOUT_S": seconds} if seconds else None
     with proxied(redis_url) as proxy, working(database, proxy.url, tmp_path, settings=settings) as daemon:
         proxy.add(
             Break("hang", "client", b"app.bsky.feed.post", arrives=False, most=1),

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
-from indexer import lease
+from indexer.daemon import lease
 from tests.acceptance.daemon import Daemon, feed, left_over, query, running
 from tests.faults.truth import STREAM, equals, index_alone, traffic
 
-QUICK = {"indexer.lease:LENGTH_S": 1.5, "indexer.lease:RENEWAL_S": 0.3, "indexer.pipeline:LOOK_AGAIN_S": 1}
+QUICK = {
+    "indexer.daemon.lease:LENGTH_S": 1.5,
+    "indexer.daemon.lease:RENEWAL_S": 0.3,
+    "indexer.lane.pipeline:LOOK_AGAIN_S": 1,
+}
 SIZE = {"INDEXER_BATCH_SIZE": "5"}
 LONGER_THAN_LEASE = pytest.mark.parametrize(
     "settings",

@@ -10,22 +10,22 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from indexer import health, service, supervision
+from indexer.daemon import health, service, supervision
+from indexer.daemon.supervision import Supervisor, beat, relying, waiting, with_pulse
 from indexer.errors import ExitCode, IndexerError
-from indexer.pipeline import Lane
-from indexer.supervision import Supervisor, beat, relying, waiting, with_pulse
+from indexer.lane.pipeline import Lane
 from tests.acceptance.daemon import Daemon, feed, left_over, query, running
 from tests.faults.proxy import Break, proxied
 from tests.messages import A, create, post, post_uri
 
 TASKS = {
-    "lane": "indexer.pipeline:Lane.run",
-    "reader": "indexer.pipeline:Lane._read",
-    "lease": "indexer.lease:Lease.keep",
-    "adoption": "indexer.adoption:Adopter.run",
-    "samples": "indexer.service:keep_fresh",
+    "lane": "indexer.lane.pipeline:Lane.run",
+    "reader": "indexer.lane.pipeline:Lane._read",
+    "lease": "indexer.daemon.lease:Lease.keep",
+    "adoption": "indexer.lane.adoption:Adopter.run",
+    "samples": "indexer.daemon.service:keep_fresh",
     "recount": "indexer.sink.recount:Recounter.run",
-    "handles": "indexer.handle_worker:HandleWorker.run",
+    "handles": "indexer.daemon.handle_worker:HandleWorker.run",
     "deletions": "indexer.removal.worker:RemovalWorker.asking",
     "removal": "indexer.removal.worker:RemovalWorker.removing",
 }
@@ -35,10 +35,10 @@ WITH_ALL_TASKS = {
     "PLC_URL": "https://plc.invalid",
 }
 QUICK = {
-    "indexer.supervision:STILL_S": 2,
-    "indexer.samples:SAMPLE_S": 0.5,
-    "indexer.lease:RENEWAL_S": 0.5,
-    "indexer.adoption:LOOK_S": 0.5,
+    "indexer.daemon.supervision:STILL_S": 2,
+    "indexer.daemon.samples:SAMPLE_S": 0.5,
+    "indexer.daemon.lease:RENEWAL_S": 0.5,
+    "indexer.lane.adoption:LOOK_S": 0.5,
 }
 """Less patience, and tasks that sleep less."""
 WAITS_LONG = """SELECT count(*) FROM pg_stat_activity
@@ -105,9 +105,9 @@ def test_task_that_returns_unasked_ends_the_process(database: str, redis_url: st
 @pytest.mark.parametrize(
     ("point", "action", "task"),
     [
-        ("indexer.pipeline:Lane._batch", "deaf", "lane firehose_live"),
-        ("indexer.pipeline:Lane._settle", "raise", "lane firehose_live"),
-        pytest.param("indexer.pipeline:Lane._settle", "hang", "settle firehose_live", marks=pytest.mark.long),
+        ("indexer.lane.pipeline:Lane._batch", "deaf", "lane firehose_live"),
+        ("indexer.lane.pipeline:Lane._settle", "raise", "lane firehose_live"),
+        pytest.param("indexer.lane.pipeline:Lane._settle", "hang", "settle firehose_live", marks=pytest.mark.long),
         pytest.param("indexer.sink.commit:Sink._derive", "raise", "lane firehose_live", marks=pytest.mark.long),
         pytest.param("indexer.sink.commit:Sink._derive", "hang", "derive firehose_live", marks=pytest.mark.long),
     ],
@@ -125,8 +125,8 @@ def test_batch_that_does_not_come_to_its_end_ends_the_process_and_loses_nothing(
 
 def test_endless_loop_ends_the_process_and_shows_where(database: str, redis_url: str, tmp_path: Path) -> None:
     feed(redis_url, "firehose_live", [create(post_uri(A, "p"), post())])
-    settings = {"indexer.supervision:BLOCKED_S": 1}
-    fault = ["indexer.pipeline:Lane._batch", "spin"]
+    settings = {"indexer.daemon.supervision:BLOCKED_S": 1}
+    fault = ["indexer.lane.pipeline:Lane._batch", "spin"]
     with running(database, redis_url, tmp_path, fault=fault, settings=settings) as daemon:
         assert daemon.wait() == INTERNAL
     (line,) = daemon.lines("event_loop_blocked")
@@ -136,7 +136,7 @@ def test_endless_loop_ends_the_process_and_shows_where(database: str, redis_url:
 @pytest.mark.long
 def test_who_waits_for_a_server_is_not_at_fault(database: str, redis_url: str, tmp_path: Path) -> None:
     """However long a statement waits for a lock, and Redis for an answer."""
-    settings = QUICK | {"indexer.redis_connection:SOCKET_TIMEOUT_S": 4}
+    settings = QUICK | {"indexer.connections.redis_connection:SOCKET_TIMEOUT_S": 4}
     reading = Break("hang", "client", b"app.bsky.feed.post", arrives=False, most=1)
     with (
         asyncio.Runner() as runner,
@@ -158,8 +158,8 @@ def test_who_waits_for_a_server_is_not_at_fault(database: str, redis_url: str, t
 def test_lane_without_progress_is_not_alive(database: str, redis_url: str, tmp_path: Path) -> None:
     """The other lane, which has nothing to do, is."""
     feed(redis_url, "firehose_live", [create(post_uri(A, "p"), post())])
-    settings = {"indexer.supervision:STILL_S": 1000, "indexer.health:STALLED_S": 4}
-    fault = ["indexer.pipeline:Lane._batch", "hang"]
+    settings = {"indexer.daemon.supervision:STILL_S": 1000, "indexer.daemon.health:STALLED_S": 4}
+    fault = ["indexer.lane.pipeline:Lane._batch", "hang"]
     with running(database, redis_url, tmp_path, fault=fault, settings=settings) as daemon:
         daemon.started()
         daemon.until(lambda: daemon.get("/livez")[0] == 503)
@@ -170,7 +170,7 @@ def test_lane_without_progress_is_not_alive(database: str, redis_url: str, tmp_p
 @pytest.mark.long
 def test_streams_that_are_silent_for_long_are_no_fault(database: str, redis_url: str, tmp_path: Path) -> None:
     """Longer than any task may wait for a server, with every task there is."""
-    settings = {"indexer.supervision:WAITED_S": 3, "indexer.supervision:STILL_S": 6}
+    settings = {"indexer.daemon.supervision:WAITED_S": 3, "indexer.daemon.supervision:STILL_S": 6}
     with running(database, redis_url, tmp_path, environment=WITH_ALL_TASKS, settings=settings) as daemon:
         daemon.started()
         time.sleep(9)

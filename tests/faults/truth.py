@@ -13,7 +13,7 @@ import asyncpg
 from indexer import _native
 from indexer._native import Event
 from indexer.demo.traffic import Traffic
-from indexer.record_type import Version
+from indexer.fold.record_type import Version
 from indexer.records import RECORDS
 from tests.acceptance.daemon import feed, left_over, running
 from tests.convergence.expected import Expected, expected

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Collection
 from typing import Any
 
-from indexer.database import Pool
+from indexer.connections.database import Pool
 
 _judge: Any = importlib.import_module("tests.oracle.compare")
 

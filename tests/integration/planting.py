@@ -11,9 +11,10 @@ import asyncpg
 import redis
 import redis.asyncio
 
-from indexer import configuration, embedded
-from indexer.doctor.examination import Report, examine
-from indexer.doctor.subject import Subject
+from indexer import embedded
+from indexer.commands.doctor.examination import Report, examine
+from indexer.commands.doctor.subject import Subject
+from indexer.configuration import origins as configuration
 
 LIVE, BACKFILL, LABELS, GROUP, LABEL_GROUP = (
     "firehose_live", "firehose_backfill", "label_live", "firehose_group", "label_group",

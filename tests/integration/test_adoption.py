@@ -13,15 +13,16 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from indexer import adoption, pending, service, supervision
-from indexer import lease as leases
-from indexer.adoption import Adopter
-from indexer.database import Pool, open_pool
-from indexer.decoding import decode, decode_labels
-from indexer.lane_metrics import LaneMetrics
-from indexer.metrics import Metrics
-from indexer.pipeline import Lane
-from indexer.source import Source
+from indexer.connections.database import Pool, open_pool
+from indexer.daemon import lease as leases
+from indexer.daemon import service, supervision
+from indexer.daemon.metrics import Metrics
+from indexer.lane import adoption, pending
+from indexer.lane.adoption import Adopter
+from indexer.lane.decoding import decode, decode_labels
+from indexer.lane.lane_metrics import LaneMetrics
+from indexer.lane.pipeline import Lane
+from indexer.lane.source import Source
 from tests.integration.test_source_lane import Recorder, add, deliver, redis, state
 from tests.integration.writing import writing
 from tests.messages import label, label_message
@@ -123,7 +124,7 @@ async def test_what_a_dead_consumer_holds_is_processed(
     database: str, pool: "Pool", redis: "Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P3."""
-    monkeypatch.setattr("indexer.pipeline.LOOK_AGAIN_S", float("inf"))  # the lane must be told
+    monkeypatch.setattr("indexer.lane.pipeline.LOOK_AGAIN_S", float("inf"))  # the lane must be told
     await add(redis, *(f"k{n}" for n in range(40)))
     await deliver(redis, "typescript", 30)
     async with writing(database) as sink:

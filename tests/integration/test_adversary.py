@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from indexer.configuration.values import quoted
 from indexer.sink import halving
 from indexer.sink.faults import FaultClass, fault_class, sqlstate_of
-from indexer.values import quoted
 from tests.conftest import execute
 from tests.integration.test_sink_concurrency import neighbour, until_waiting
 from tests.integration.test_sink_labels import labelling

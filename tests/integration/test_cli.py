@@ -11,8 +11,8 @@ import pytest
 
 import indexer
 from indexer import _native, cli
+from indexer.configuration.settings import OPTIONS
 from indexer.errors import ExitCode
-from indexer.settings import OPTIONS
 from tests.conftest import execute
 
 SETTINGS = {

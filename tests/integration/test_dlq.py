@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.dlq import letters as letters_module
+from indexer.commands.dlq import letters as letters_module
 from indexer.errors import ExitCode
 from tests.conftest import execute
 from tests.integration.dead_letters import STREAM, Command, dlq, environment, keep, letter, rows

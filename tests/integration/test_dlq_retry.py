@@ -16,9 +16,9 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from indexer import embedded
-from indexer.dlq import letters as letters_module
-from indexer.dlq import retry as retry_module
-from indexer.dlq.letters import Selection, opened
+from indexer.commands.dlq import letters as letters_module
+from indexer.commands.dlq import retry as retry_module
+from indexer.commands.dlq.letters import Selection, opened
 from indexer.errors import ExitCode
 from tests.conftest import execute
 from tests.integration.dead_letters import STREAM, Command, dlq, environment, keep, letter, rows

@@ -17,12 +17,13 @@ import pytest
 import redis
 from aiohttp import web
 
-from indexer import cli, configuration, embedded
-from indexer.doctor import examination, postgres, streams
-from indexer.doctor import redis as redis_checks
-from indexer.doctor.checks import CHECKS
-from indexer.doctor.examination import examine
-from indexer.doctor.subject import Subject
+from indexer import cli, embedded
+from indexer.commands.doctor import examination, postgres, streams
+from indexer.commands.doctor import redis as redis_checks
+from indexer.commands.doctor.checks import CHECKS
+from indexer.commands.doctor.examination import examine
+from indexer.commands.doctor.subject import Subject
+from indexer.configuration import origins as configuration
 from indexer.errors import ExitCode
 from tests import least_authority
 from tests.identity.network import NameServer

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from indexer import configuration
-from indexer.doctor import streams
-from indexer.doctor.examination import examine
-from indexer.doctor.subject import Subject
-from indexer.settings import option
+from indexer.commands.doctor import streams
+from indexer.commands.doctor.examination import examine
+from indexer.commands.doctor.subject import Subject
+from indexer.configuration import origins as configuration
+from indexer.configuration.settings import option
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
+from indexer.daemon.http import Health, serving
 from indexer.errors import ConfigError, ExitCode
-from indexer.http import Health, serving
 
 
 class Answers:

@@ -8,10 +8,10 @@ from contextlib import suppress
 
 import pytest
 
-from indexer import lease
-from indexer.database import Pool, open_pool
+from indexer.connections.database import Pool, open_pool
+from indexer.daemon import lease
+from indexer.daemon.lease import Lease
 from indexer.errors import ConfigError
-from indexer.lease import Lease
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from indexer import lease
-from indexer.control import obedience as obeying
-from indexer.control import wishes
-from indexer.control.obedience import Obedience
-from indexer.database import Pool, open_pool
+from indexer.commands.control import wishes
+from indexer.connections.database import Pool, open_pool
+from indexer.daemon import lease
+from indexer.daemon import obedience as obeying
+from indexer.daemon.lease import Lease
+from indexer.daemon.obedience import Obedience
 from indexer.errors import ConfigError
-from indexer.intake import Intake
-from indexer.lease import Lease
+from indexer.lane.intake import Intake
 
 
 @pytest.fixture

@@ -16,17 +16,17 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from indexer import cli, embedded
-from indexer.database import Turns, open_pool
-from indexer.http import Health, serving
-from indexer.page import collector, routes, watch
-from indexer.page.collector import Collector
-from indexer.page.history import MOST, History
-from indexer.page.watch import InnerWatch
-from indexer.redis_connection import open_redis
-from indexer.settings import Settings
-from indexer.status.instance import Instance
-from indexer.status.ledger import Ledger, Letters
-from indexer.status.watch import Snapshot
+from indexer.commands.status.instance import Instance
+from indexer.commands.status.ledger import Ledger, Letters
+from indexer.commands.status.watch import Snapshot
+from indexer.configuration.settings import Settings
+from indexer.connections.database import Turns, open_pool
+from indexer.connections.redis_connection import open_redis
+from indexer.daemon.http import Health, serving
+from indexer.daemon.page import collector, routes, watch
+from indexer.daemon.page.collector import Collector
+from indexer.daemon.page.history import MOST, History
+from indexer.daemon.page.watch import InnerWatch
 from tests import least_authority
 from tests.integration.dead_letters import keep, letter
 

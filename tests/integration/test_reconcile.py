@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from indexer import cli
+from indexer.commands.verify import walk
+from indexer.commands.verify.ledger import Pass
+from indexer.commands.verify.reconciliation import Reconciliation
 from indexer.errors import ExitCode, StoppedEarlyError
 from indexer.sink.counts import Aggregates
-from indexer.verify import walk
-from indexer.verify.ledger import Pass
-from indexer.verify.reconciliation import Reconciliation
 from tests.acceptance.daemon import feed, left_over, query, running
 from tests.faults import truth
 from tests.integration.verifying import FOLLOW, POST, checks, reconcile, verify, walking, world

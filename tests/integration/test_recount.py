@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from indexer.database import Pool, open_pool
+from indexer.connections.database import Pool, open_pool
 from indexer.sink.recount import PORTION, Recounter, lock_id
 from indexer.sink.statements import Statements
 from tests.acceptance.daemon import feed, left_over, running

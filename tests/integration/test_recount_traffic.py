@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 
-from indexer.database import Pool
+from indexer.connections.database import Pool
 from indexer.sink.recount import Recounter
 from indexer.sink.statements import Statements
 from tests.integration.test_recount import P, fill, likes, recounting

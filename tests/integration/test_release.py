@@ -8,10 +8,11 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from indexer import embedded, lease
-from indexer.database import open_pool
+from indexer import embedded
+from indexer.commands.handover import commands, holdings, release
+from indexer.connections.database import open_pool
+from indexer.daemon import lease
 from indexer.errors import ConfigError, NotFoundError, StoppedEarlyError
-from indexer.handover import commands, holdings, release
 
 STREAM, GROUP = "firehose_live", "firehose_group"
 

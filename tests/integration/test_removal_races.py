@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from indexer.fold.world import World
 from indexer.removal.jobs import LostError
 from indexer.removal.remains import Remains
 from indexer.removal.worker import RemovalWorker
@@ -14,7 +15,6 @@ from indexer.sink.counts import Aggregates
 from indexer.sink.reads import Reads
 from indexer.sink.recount import Recounter
 from indexer.sink.statements import Statements
-from indexer.world import World
 from tests.integration.invariants import broken
 from tests.integration.removing import (
     AFTER,

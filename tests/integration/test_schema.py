@@ -11,11 +11,11 @@ import asyncpg
 import pytest
 import zstandard
 
-from indexer.dlq.letters import Selection, opened
+from indexer.commands.dlq.letters import Selection, opened
+from indexer.configuration.values import quoted
 from indexer.errors import ConfigError, ExitCode, SchemaError, UnavailableError
 from indexer.schema import check, create, migration
 from indexer.schema.connection import connected
-from indexer.values import quoted
 from tests.conftest import database_url, execute
 
 REFERENCE = Path(__file__).parents[1] / "data" / "appview_schema.sql.zst"

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 import redis
 
-from indexer.settings import OPTIONS
+from indexer.configuration.settings import OPTIONS
 from tests.acceptance.daemon import GROUP, feed, running
 from tests.conftest import execute
 from tests.oracle import library, reference

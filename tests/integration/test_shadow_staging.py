@@ -7,9 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from indexer.commands.shadow.reading import Delivery, unprocessed
+from indexer.commands.shadow.staging import Layout, stage
 from indexer.errors import ConfigError
-from indexer.shadow.reading import Delivery, unprocessed
-from indexer.shadow.staging import Layout, stage
 from tests.conftest import execute
 
 FORBIDDEN = (

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from indexer.accounts import AccountRules
+from indexer.fold.accounts import AccountRules
 from indexer.sink.derive import DerivedKeys, derive_again
 from tests.integration.test_sink_concurrency import deadlocks, neighbour, until_waiting
 from tests.integration.writing import Writing, empty, snapshot, writing

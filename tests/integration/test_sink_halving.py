@@ -9,13 +9,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from indexer.record_type import Row, Table, Version
+from indexer.fold.record_type import Row, Table, Version
+from indexer.fold.world import World
 from indexer.records import RECORDS
 from indexer.records.like import RECORD as LIKE_RECORD
 from indexer.sink import halving
 from indexer.sink.commit import Sink
 from indexer.sink.halving import HaltedError
-from indexer.world import World
 from tests.integration.writing import writing, wrong_counters
 from tests.messages import REVS, A, B, cid, create, delete, like, like_uri, post, post_uri, update
 

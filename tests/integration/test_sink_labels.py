@@ -11,14 +11,14 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from indexer.database import Pool, open_pool
-from indexer.decoding import decode_labels
-from indexer.lane_metrics import LaneMetrics
-from indexer.metrics import Metrics
-from indexer.pipeline import Lane
+from indexer.connections.database import Pool, open_pool
+from indexer.daemon.metrics import Metrics
+from indexer.lane.decoding import decode_labels
+from indexer.lane.lane_metrics import LaneMetrics
+from indexer.lane.pipeline import Lane
+from indexer.lane.source import Message, Source
 from indexer.sink.halving import Outcome
 from indexer.sink.labels import LabelSink
-from indexer.source import Message, Source
 from tests.integration.writing import Begins
 from tests.messages import LABELER, A, B, C, label, label_frame, label_message, post_uri
 

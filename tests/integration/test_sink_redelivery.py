@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from indexer.notifications import Notifications
+from indexer.fold.notifications import Notifications
 from indexer.sink import commit
 from tests.integration.writing import GENERATED, snapshot, writing, wrong_counters
 from tests.messages import REVS, A, B, create, delete, post_uri, repost, repost_uri

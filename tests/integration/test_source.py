@@ -9,7 +9,7 @@ from redis.exceptions import NoPermissionError, OutOfMemoryError, RedisError
 from structlog.testing import capture_logs
 
 from indexer import embedded
-from indexer.source import HeldSource, Message, Source
+from indexer.lane.source import HeldSource, Message, Source
 
 STREAM, GROUP = "firehose_live", "firehose_group"
 
@@ -233,7 +233,7 @@ async def test_first_read_asks_for_few_and_the_next_ones_for_more(redis: "Redis"
 
 async def test_replies_have_a_bound_in_bytes(redis: "Redis", monkeypatch: pytest.MonkeyPatch) -> None:
     """P30: one reply may be too large, those after it are not; when messages are small again, they are many again."""
-    monkeypatch.setattr("indexer.source.MOST_BYTES", 100_000)
+    monkeypatch.setattr("indexer.lane.source.MOST_BYTES", 100_000)
     await add(redis, *[b"x" * 100] * 40, *[b"x" * 10_000] * 200, *[b"x" * 100] * 200)
     reader = source(redis, count=40)
     await reader.ensure_group()
@@ -249,7 +249,7 @@ async def test_replies_have_a_bound_in_bytes(redis: "Redis", monkeypatch: pytest
 
 async def test_pages_of_pending_entries_have_it_too(redis: "Redis", monkeypatch: pytest.MonkeyPatch) -> None:
     """A single message may exceed it; then it comes alone. The field does not matter."""
-    monkeypatch.setattr("indexer.source.MOST_BYTES", 100_000)
+    monkeypatch.setattr("indexer.lane.source.MOST_BYTES", 100_000)
     await add(redis, *[b"x" * 150_000] * 50, field=b"other")
     before = source(redis, count=50)
     await before.ensure_group()

@@ -9,17 +9,17 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from indexer._native import Event
-from indexer.budget import Budget
-from indexer.criteria import criteria
-from indexer.decoding import decode
-from indexer.intake import Intake
-from indexer.lane_metrics import LaneMetrics
-from indexer.metrics import Metrics
-from indexer.pipeline import Lane
+from indexer.configuration.criteria import criteria
+from indexer.daemon.metrics import Metrics
+from indexer.lane.budget import Budget
+from indexer.lane.decoding import decode
+from indexer.lane.intake import Intake
+from indexer.lane.lane_metrics import LaneMetrics
+from indexer.lane.pipeline import Lane
+from indexer.lane.source import Source
 from indexer.sink.commit import Sink
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Entry, HaltedError, Outcome
-from indexer.source import Source
 from tests.integration.writing import writing
 from tests.messages import A, create, post, post_uri
 
@@ -252,7 +252,7 @@ async def test_batch_after_a_failed_one_is_not_begun(redis: "Redis", metrics: Me
 async def test_too_many_dead_letters_halt_the_lane_and_their_batch_is_kept(
     redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.window.FEWEST_MESSAGES", 3)
+    monkeypatch.setattr("indexer.lane.window.FEWEST_MESSAGES", 3)
     for _ in range(4):
         await redis.xadd(STREAM, {b"event": b"{poison"})
     source = Source(redis, STREAM, GROUP, "one", 2)
@@ -265,7 +265,7 @@ async def test_too_many_dead_letters_halt_the_lane_and_their_batch_is_kept(
 async def test_budget_that_is_passed_ends_the_lane_where_the_breaker_would_halt_it(
     redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.window.FEWEST_MESSAGES", 3)
+    monkeypatch.setattr("indexer.lane.window.FEWEST_MESSAGES", 3)
     for _ in range(10):
         await redis.xadd(STREAM, {b"event": b"{poison"})
     intake, allowed = Intake(), criteria("dead>3")
@@ -453,7 +453,7 @@ async def test_what_is_in_hand_is_not_read_again_by_a_look_back(redis: "Redis", 
 async def test_what_is_claimed_during_a_look_back_is_not_forgotten(
     redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.pipeline.LOOK_AGAIN_S", float("inf"))
+    monkeypatch.setattr("indexer.lane.pipeline.LOOK_AGAIN_S", float("inf"))
     await add(redis, "a", "b")
     await deliver(redis, "one", 1)
     await deliver(redis, "two", 1)

@@ -18,11 +18,11 @@ import pytest
 import redis
 
 from indexer import cli, embedded
+from indexer.commands.status import ledger, queues
+from indexer.commands.status.arguments import SETTINGS
+from indexer.commands.status.watch import Watch
+from indexer.configuration.settings import option
 from indexer.errors import ExitCode
-from indexer.settings import option
-from indexer.status import ledger, queues
-from indexer.status.arguments import SETTINGS
-from indexer.status.watch import Watch
 from tests import least_authority
 from tests.conftest import execute
 from tests.integration.dead_letters import keep, letter

@@ -152,9 +152,9 @@ def test_eta_from_the_speed_of_the_group(trace: Trace, redis_url: str) -> None:
                 await asyncio.sleep(0.02)
 
     async def run() -> Any:
-        from indexer.handover.holdings import Group
-        from indexer.redis_connection import open_redis
-        from indexer.trace.streams import speed
+        from indexer.commands.handover.holdings import Group
+        from indexer.commands.trace.streams import speed
+        from indexer.connections.redis_connection import open_redis
 
         client = await open_redis(redis_url)
         working = asyncio.create_task(work())

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from indexer import cli
-from indexer.trace import tables
+from indexer.commands.trace import tables
 from tests.integration.test_trace import POST, index
 from tests.messages import create, post
 

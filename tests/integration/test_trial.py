@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from indexer import trial
-from indexer.source import Message
+from indexer.lane import trial
+from indexer.lane.source import Message
 
 MESSAGES = [Message(b"1-%d" % number, payload) for number, payload in enumerate((b"{}", b"bad", b"[]"), 1)]
 POSING = """
 import os, sys, time
 sys.path[:0] = {path!r}
-from indexer import _native, trial
+from indexer import _native
+from indexer.lane import trial
 decode = _native.decode_labels
 def posing(payloads):
     if payloads == [b"bad"]:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from indexer.verify import walk
-from indexer.verify.checks import all_checks
-from indexer.verify.finding import Check, Finding, Look
-from indexer.verify.statements import VerifyStatements
-from indexer.verify.walk import Walker
+from indexer.commands.verify import walk
+from indexer.commands.verify.checks import all_checks
+from indexer.commands.verify.finding import Check, Finding, Look
+from indexer.commands.verify.statements import VerifyStatements
+from indexer.commands.verify.walk import Walker
 from tests.integration.planted_rows import PLANTED
 from tests.integration.verifying import POST, REPOST, findings, reconcile, verify, walking, world
 from tests.integration.writing import Snapshot, Writing, snapshot, writing, wrong_counters

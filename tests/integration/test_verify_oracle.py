@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from indexer.verify import walk
+from indexer.commands.verify import walk
 from tests.integration.verifying import findings, reconcile, verify, walking
 from tests.integration.writing import writing
 from tests.oracle import library

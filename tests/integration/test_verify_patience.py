@@ -9,8 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from indexer.database import transaction
-from indexer.verify import ledger, walk
+from indexer.commands.verify import ledger, walk
+from indexer.connections.database import transaction
 from tests.integration.verifying import POST, findings, reconcile, verify, walking, world
 from tests.integration.writing import writing
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from indexer.commands.verify.checks import all_checks
+from indexer.commands.verify.statements import VerifyStatements
 from indexer.sink.counts import COLUMNS
 from indexer.sink.writer import TABLES
-from indexer.verify.checks import all_checks
-from indexer.verify.statements import VerifyStatements
 from tests.integration.writing import writing
 
 VALUES = {"text[]": ["at://a"], "int8[]": [1], "text": "a", "int4": 1, "int8": 1}

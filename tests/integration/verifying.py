@@ -5,12 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
-from indexer.database import open_pool
-from indexer.verify.checks import all_checks
-from indexer.verify.finding import Check, Finding, selected
-from indexer.verify.reconciliation import Reconciliation
-from indexer.verify.statements import VerifyStatements
-from indexer.verify.walk import Pace, Walker
+from indexer.commands.verify.checks import all_checks
+from indexer.commands.verify.finding import Check, Finding, selected
+from indexer.commands.verify.reconciliation import Reconciliation
+from indexer.commands.verify.statements import VerifyStatements
+from indexer.commands.verify.walk import Pace, Walker
+from indexer.connections.database import open_pool
 from tests import messages as m
 from tests.messages import A, B, C, D
 

@@ -9,9 +9,9 @@ from typing import Any
 import asyncpg
 
 from indexer._native import Event, Reject, decode_events
-from indexer.accounts import AccountRules
-from indexer.database import Pool, open_pool
-from indexer.notifications import Notifications
+from indexer.connections.database import Pool, open_pool
+from indexer.fold.accounts import AccountRules
+from indexer.fold.notifications import Notifications
 from indexer.sink.commit import Sink
 from indexer.sink.counts import Aggregates
 from indexer.sink.dead_letter import DeadLetter

@@ -51,7 +51,7 @@ MUTANTS = (
     ),
     Mutant(
         "a halted lane goes on with the next batch",
-        "pipeline.py",
+        "lane/pipeline.py",
         "                await self._batch(batch)\n",
         "                try:\n"
         "                    await self._batch(batch)\n"
@@ -61,35 +61,35 @@ MUTANTS = (
     ),
     Mutant(
         "the breaker never halts",
-        "refusals.py",
+        "lane/refusals.py",
         "        if self._window.percent(number) > limit:\n",
         "        if self._window.percent(number) > 100:\n",
         (_REFUSALS + "more_than_the_limit_of_the_first_messages_judged_halts_and_names_the_share",),
     ),
     Mutant(
         "the breaker is not asked",
-        "pipeline.py",
+        "lane/pipeline.py",
         "            self._refusals.count(len(batch.ids), batch.tally.dead + [letter.reason for letter in outcome.dead])\n",
         "            pass\n",
         ("tests/integration/test_source_lane.py::test_too_many_dead_letters_halt_the_lane_and_their_batch_is_kept",),
     ),
     Mutant(
         "what strangers can write halts at the limit",
-        "refusals.py",
+        "lane/refusals.py",
         "self._judge(self._window.counted[REFUSED], self._limit,",
         "self._judge(self._window.counted.total(), self._limit,",
         (_REFUSALS + "what_strangers_can_write_halts_only_where_more_than_half_is_dead",),
     ),
     Mutant(
         "the breaker forgets nothing",
-        "window.py",
+        "lane/window.py",
         "        while self.messages - self._batches[0][0] >= LAST_MESSAGES:\n",
         "        while False:\n",
         (_REFUSALS + "what_is_longer_ago_than_the_last_messages_does_not_count",),
     ),
     Mutant(
         "dlq retry deletes the letters before their messages are added",
-        "dlq/retry.py",
+        "commands/dlq/retry.py",
         "            added, fault = await _add(redis, portion, fields)\n"
         '            done.removed += await letters.delete([letter["id"] for letter in added])\n',
         '            done.removed += await letters.delete([letter["id"] for letter in portion])\n'
@@ -98,35 +98,35 @@ MUTANTS = (
     ),
     Mutant(
         "dlq retry takes a refused addition for one that was made",
-        "dlq/retry.py",
+        "commands/dlq/retry.py",
         "if isinstance(reply, bytes)]\n",
         "]\n",
         (_RETRY + "full_redis_is_told_and_each_message_is_in_one_place",),
     ),
     Mutant(
         "dlq retry adds with MULTI",
-        "dlq/retry.py",
+        "commands/dlq/retry.py",
         "redis.pipeline(transaction=False)",
         "redis.pipeline(transaction=True)",
         (_RETRY + "full_redis_is_told_and_each_message_is_in_one_place",),
     ),
     Mutant(
         "a group that is gone halts the lane",
-        "pipeline.py",
+        "lane/pipeline.py",
         'LOST = ("NOGROUP", "UNBLOCKED")',
         'LOST = ("UNBLOCKED",)',
         ("tests/integration/test_source_lane.py::test_group_that_is_gone_is_told_and_made_again",),
     ),
     Mutant(
         "a full Redis stops the start although the group is there",
-        "source.py",
+        "lane/source.py",
         "            if not await self._has_group():\n                raise\n",
         "            raise\n",
         ("tests/integration/test_source.py::test_group_that_is_there_is_enough_for_a_full_redis",),
     ),
     Mutant(
         "secrets are logged",
-        "logs.py",
+        "daemon/logs.py",
         "    return {key: _masked(value) for key, value in event.items()}\n",
         "    return event\n",
         ("tests/unit/test_logs.py::test_no_line_shows_a_password",),

@@ -9,21 +9,21 @@ _HALVING = "tests/integration/test_sink_halving.py::test_"
 MUTANTS = (
     Mutant(
         "a message that ends every process that reads it is tried nowhere else",
-        "pipeline.py",
+        "lane/pipeline.py",
         "        suspects = [message for message in messages if message.deliveries >= DELIVERIES]\n",
         "        suspects = [message for message in messages if message.deliveries < 0]\n",
         ("tests/faults/test_crash_poison.py::test_it_is_set_aside_at_the_fourth_start",),
     ),
     Mutant(
         "what ended one process is dead, whoever ended it",
-        "trial.py",
+        "lane/trial.py",
         "        if deaths == TIMES:\n",
         "        if deaths:\n",
         ("tests/integration/test_trial.py::test_process_that_somebody_else_ended_proves_nothing",),
     ),
     Mutant(
         "messages are acknowledged before the commit",
-        "pipeline.py",
+        "lane/pipeline.py",
         "        outcome = await self.sink.write(batch.entries, batch.letters)\n",
         "        await self.source.settle(batch.ids)\n"
         "        outcome = await self.sink.write(batch.entries, batch.letters)\n",
@@ -31,14 +31,14 @@ MUTANTS = (
     ),
     Mutant(
         "messages are acknowledged before the second run",
-        "pipeline.py",
+        "lane/pipeline.py",
         "        if outcome.rest is not None:\n            with relying():\n                await outcome.rest\n",
         "",
         (_LANE + "next_batch_is_written_while_the_rest_of_the_one_before_is_done",),
     ),
     Mutant(
         "dead letters are written after their messages were acknowledged",
-        "pipeline.py",
+        "lane/pipeline.py",
         "        outcome = await self.sink.write(batch.entries, batch.letters)\n",
         "        outcome = await self.sink.write(batch.entries, ())\n"
         "        await self.source.settle(batch.ids)\n"
@@ -47,7 +47,7 @@ MUTANTS = (
     ),
     Mutant(
         "settling trims the stream up to the batch",
-        "source.py",
+        "lane/source.py",
         "            acknowledged, _ = await pipeline.execute(raise_on_error=True)\n",
         "            pipeline.xtrim(self.stream, minid=ids[0], approximate=False)\n"
         "            acknowledged, *_ = await pipeline.execute(raise_on_error=True)\n",
@@ -55,7 +55,7 @@ MUTANTS = (
     ),
     Mutant(
         "entries are deleted when they are read",
-        "source.py",
+        "lane/source.py",
         "        return [self._message(id_, fields) for id_, fields in entries]\n",
         "        if entries:\n"
         "            await self._redis.xdel(self.stream, *(id_ for id_, _ in entries))\n"
@@ -64,21 +64,21 @@ MUTANTS = (
     ),
     Mutant(
         "an error within the pipeline of settling is ignored",
-        "source.py",
+        "lane/source.py",
         "execute(raise_on_error=True)\n        return int(acknowledged)\n",
         "execute(raise_on_error=False)\n        return acknowledged if isinstance(acknowledged, int) else len(ids)\n",
         (_SOURCE + "error_within_the_pipeline_of_settling_is_one",),
     ),
     Mutant(
         "settling is a transaction",
-        "source.py",
+        "lane/source.py",
         "pipeline(transaction=False)",
         "pipeline(transaction=True)",
         (_SOURCE + "settling_is_no_transaction",),
     ),
     Mutant(
         "a settling that fails is not tried again",
-        "pipeline.py",
+        "lane/pipeline.py",
         "        acknowledged = await self._patiently(lambda: self.source.settle(batch.ids))\n",
         "        try:\n"
         "            acknowledged = await self.source.settle(batch.ids)\n"
@@ -88,21 +88,21 @@ MUTANTS = (
     ),
     Mutant(
         "a new group begins at the end of the stream",
-        "source.py",
+        "lane/source.py",
         'id="0", mkstream=True',
         'id="$", mkstream=True',
         (_SOURCE + "new_group_begins_at_the_oldest_entry",),
     ),
     Mutant(
         "the own pending entries never end while new ones come",
-        "source.py",
+        "lane/source.py",
         "            page = [message for message in page if _position(message.id) <= _position(end)]\n",
         "",
         (_SOURCE + "own_pending_ends_with_what_was_pending_at_the_start",),
     ),
     Mutant(
         "new entries are never reached, only pending ones are read",
-        "pipeline.py",
+        "lane/pipeline.py",
         "                    looked_at = time.monotonic()\n",
         "                    self.look_back = True\n"
         "                    await asyncio.sleep(0.01)\n"
@@ -111,28 +111,28 @@ MUTANTS = (
     ),
     Mutant(
         "what is in hand is written again at the next look at the pending entries",
-        "pipeline.py",
+        "lane/pipeline.py",
         "if message.id not in known]:",
         "if True]:",
         (_LANE + "what_is_in_hand_is_not_read_again_by_a_look_back",),
     ),
     Mutant(
         "a claim during a look at the pending entries is forgotten",
-        "pipeline.py",
+        "lane/pipeline.py",
         "                    looked_at = time.monotonic()\n",
         "                    looked_at = time.monotonic()\n                    self.look_back = False\n",
         (_LANE + "what_is_claimed_during_a_look_back_is_not_forgotten",),
     ),
     Mutant(
         "drain ends before the pending entries are empty",
-        "pipeline.py",
+        "lane/pipeline.py",
         "                if drain and not await self._patiently(self.source.pending):\n",
         "                if drain:\n",
         (_LANE + "what_a_predecessor_under_the_same_name_read_meanwhile_is_found",),
     ),
     Mutant(
         "SIGTERM leaves the batch in hand undone",
-        "pipeline.py",
+        "lane/pipeline.py",
         "                if batch is None:\n",
         "                if batch is None or stop.is_set():\n",
         (_LANE + "stop_finishes_what_was_read_and_reads_no_more",),

@@ -34,49 +34,49 @@ MUTANTS = (
     ),
     Mutant(
         "a deletion does not obey the rev rule",
-        "fold.py",
+        "fold/apply.py",
         '        elif stored.rev < rev or (stored.rev == rev and stored.cid != ""):',
         "        elif stored.rev != rev or True:",
         ("tests/unit/test_fold_revs.py::test_delete_obeys_the_rev_rule",),
     ),
     Mutant(
         "a deletion with the rev of the record is stale (< instead of <=)",
-        "fold.py",
+        "fold/apply.py",
         '        elif stored.rev < rev or (stored.rev == rev and stored.cid != ""):',
         "        elif stored.rev < rev:",
         ("tests/unit/test_fold_revs.py::test_div_17_of_writes_with_one_rev_the_delete_wins",),
     ),
     Mutant(
         "a write with the rev of the record is stale (< instead of <=)",
-        "fold.py",
+        "fold/apply.py",
         "    if stored.rev > rev:\n",
         "    if stored.rev >= rev:\n",
         ("tests/unit/test_fold_revs.py::test_redelivered_create_changes_nothing_but_the_time_which_never_goes_back",),
     ),
     Mutant(
         "of two writes with one rev the last to come wins",
-        "fold.py",
+        "fold/apply.py",
         '    if stored.rev == rev and (stored.cid == "" or stored.cid > cid):',
         '    if stored.rev == rev and stored.cid == "":',
         ("tests/unit/test_fold_revs.py::test_div_17_of_two_writes_with_one_rev_the_greater_cid_wins",),
     ),
     Mutant(
         "a deletion of a record that was not seen leaves no tombstone",
-        "fold.py",
+        "fold/apply.py",
         '            world.records[uri] = Stored(rev, "", event.time, stored=False, json="")\n',
         "            return 'indexed'\n",
         ("tests/unit/test_fold_revs.py::test_div_10_delete_before_the_create_wins",),
     ),
     Mutant(
         "of several duplicates the first to come stays indexed",
-        "world.py",
+        "fold/world.py",
         "        if len(revs) == 1:",
         "        if self.indexed in revs:\n            return self.indexed\n        if len(revs) == 1:",
         ("tests/unit/test_fold_duplicates.py::test_div_13_lowest_rev_is_indexed_whatever_came_first",),
     ),
     Mutant(
         "the next duplicate is not promoted when the indexed one goes",
-        "fold.py",
+        "fold/apply.py",
         "        del left.revs[uri]\n        _settle(left, record_type, world)\n",
         "        del left.revs[uri]\n",
         (
@@ -85,7 +85,7 @@ MUTANTS = (
     ),
     Mutant(
         "a renewed record keeps its place among its duplicates",
-        "fold.py",
+        "fold/apply.py",
         "        group.revs[uri] = rev\n        _settle(group, record_type, world)\n",
         "",
         ("tests/unit/test_fold_duplicates.py::test_div_13_same_version_under_a_newer_rev_hands_over_as_well",),
@@ -126,7 +126,7 @@ MUTANTS = (
     ),
     Mutant(
         "notifications of a deleted record stay",
-        "fold.py",
+        "fold/apply.py",
         "    world.retracted.add(uri)\n",
         "",
         ("tests/unit/test_fold_notifications.py::test_deleting_a_like_takes_its_notification_along",),
@@ -170,7 +170,7 @@ MUTANTS = (
     ),
     Mutant(
         "a create with a newer rev and another CID renews the record only",
-        "fold.py",
+        "fold/apply.py",
         "    stored.json, stored.changed = event.json, True\n",
         "    stored.json, stored.changed = event.json, True\n"
         '    if event.kind == "create" and old_cid:\n        return "indexed"\n',
@@ -185,7 +185,7 @@ MUTANTS = (
     ),
     Mutant(
         "a repost that is a duplicate has no feed item",
-        "fold.py",
+        "fold/apply.py",
         "    if record_type.attached_tables:\n        world.attached[uri] = record_type\n    if record_type.arrive is not None:",
         "    if record_type.arrive is not None:",
         ("tests/unit/test_fold_duplicates.py::test_duplicate_repost_has_its_feed_item_too",),

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from indexer._native import Event, decode_events
-from indexer.fold import Folded, fold
-from indexer.notifications import Notifications, speaks
-from indexer.record_type import Notice, Row, Table, Version
+from indexer.fold.apply import Folded, fold
+from indexer.fold.notifications import Notifications, speaks
+from indexer.fold.record_type import Notice, Row, Table, Version
+from indexer.fold.world import World
 from indexer.records import RECORDS
 from indexer.records.post.gates import THREAD_GATE, ask_for_rules, thread_gate_of
-from indexer.world import World
 
 NOW = "2222-02-02T02:22:22.222Z"
 """The wall clock of every fold; the reference ran with this one (tests/oracle/README.md)."""

@@ -68,7 +68,7 @@ class Package:
         found = {str(path.relative_to(root)): path.read_text("utf-8") for path in sorted(root.rglob("*.py"))}
         if only:
             return cls({n: text for n, text in found.items() if n.startswith((only, "sink/statements.py"))})
-        return cls({n: text for n, text in found.items() if not n.startswith(("shadow/", "demo/migration/"))})
+        return cls({n: text for n, text in found.items() if not n.startswith(("commands/shadow/", "demo/migration/"))})
 
     @staticmethod
     def scripts() -> list[str]:

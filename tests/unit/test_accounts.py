@@ -8,9 +8,9 @@ from typing import Any, Literal
 import pytest
 
 from indexer._native import Event, parse_dates
-from indexer.accounts import AccountRules, Known, Wanted, asks_for_handle, has_effect, judge, standings, status_of
-from indexer.fold import fold
-from indexer.world import World
+from indexer.fold.accounts import AccountRules, Known, Wanted, asks_for_handle, has_effect, judge, standings, status_of
+from indexer.fold.apply import fold
+from indexer.fold.world import World
 from tests.messages import A, B, account, create, delete, identity, like, like_uri, record, uri
 from tests.unit.folding import NOW, events_of
 

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from indexer.budget import Budget
-from indexer.canary import Canary
-from indexer.criteria import criteria
-from indexer.decoding import Decoded
+from indexer.configuration.criteria import criteria
 from indexer.errors import ExitCode
-from indexer.lane_metrics import Tally
+from indexer.lane.budget import Budget
+from indexer.lane.canary import Canary
+from indexer.lane.decoding import Decoded
+from indexer.lane.lane_metrics import Tally
+from indexer.lane.window import FEWEST_MESSAGES, LAST_MESSAGES
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Outcome
-from indexer.window import FEWEST_MESSAGES, LAST_MESSAGES
 
 NOW_MS = 1_700_000_000_000
 REJECT, DB = "invalid_record:createdAt", "db_23514"

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer import cli, configuration
+from indexer import cli
+from indexer.configuration import origins as configuration
+from indexer.configuration.settings import OPTIONS
 from indexer.errors import ExitCode
-from indexer.settings import OPTIONS
 
 GIVEN = {
     "REDIS_URL": "redis://:swordfish@cache",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.criteria import Criterion, criteria
+from indexer.configuration.criteria import Criterion, criteria
 
 
 @pytest.mark.parametrize(

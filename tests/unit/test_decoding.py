@@ -3,8 +3,8 @@
 import pytest
 
 from indexer._native import Event
-from indexer.decoding import decode
-from indexer.source import Message
+from indexer.lane.decoding import decode
+from indexer.lane.source import Message
 from tests.messages import A, create, post, post_uri
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from indexer.configuration.settings import OPTIONS, Option, option
 from indexer.errors import ExitCode
-from indexer.settings import OPTIONS, Option, option
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 KNOWN: dict[str, Option] = {variable: row for row in OPTIONS for variable in row.variables}

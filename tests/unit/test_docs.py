@@ -11,11 +11,11 @@ from prometheus_client import generate_latest
 
 from indexer import cli
 from indexer._native import IGNORED_REASONS, REJECT_REASONS
+from indexer.commands.verify.checks import words
+from indexer.configuration.settings import OPTIONS
+from indexer.daemon.metrics import Metrics
 from indexer.demo.migration import play
-from indexer.metrics import Metrics
-from indexer.settings import OPTIONS
 from indexer.sink.faults import fault_class
-from indexer.verify.checks import words
 from tests.guides import commands_by_heading
 
 ROOT = Path(__file__).parents[2]
@@ -148,7 +148,7 @@ def test_all_that_the_doctor_can_find_is_listed() -> None:
     text = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
     listed = [code for line in re.findall(r"^\| (`.+?) \|", text, re.M) for code in re.findall(r"`(\w+\.\w+)`", line)]
     known = set()
-    for file in (ROOT / "python/indexer/doctor").glob("*.py"):
+    for file in (ROOT / "python/indexer/commands/doctor").glob("*.py"):
         source = file.read_text(encoding="utf-8")
         known |= {f"{file.stem}.{word}" for word in re.findall(r'f"\{AREA\}\.(\w+)"', source)}
         known |= set(re.findall(r'"((?:redis|postgres)\.(?!acl)\w+)"', source))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from indexer.pending import Consumer
-from indexer.status.estimates import NOISE, Count, Empty, Rates, empty, full, rates
-from indexer.status.implementations import looks_like
-from indexer.status.texts import duration, empty_text, size
+from indexer.commands.status.estimates import NOISE, Count, Empty, Rates, empty, full, rates
+from indexer.commands.status.implementations import looks_like
+from indexer.commands.status.texts import duration, empty_text, size
+from indexer.lane.pending import Consumer
 
 
 def counts(*figures: tuple[float, int | None, int]) -> list[Count]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.notifications import Notifications
+from indexer.fold.notifications import Notifications
 from tests.messages import (
     C1,
     C2,

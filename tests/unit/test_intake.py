@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from indexer.intake import Bucket, Intake, Share
+from indexer.lane.intake import Bucket, Intake, Share
 
 
 class Clock:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from indexer.liveness import RESTART_S, Liveness
-from indexer.pending import Consumer
+from indexer.lane.liveness import RESTART_S, Liveness
+from indexer.lane.pending import Consumer
 
 IDLE_S = 600.0
 NAME = b"typescript-1"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from indexer import logs
+from indexer.daemon import logs
 
 SECRET = "postgresql://bsky:hunter2@db/bsky"
 

@@ -10,7 +10,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 import pytest
 
 from indexer import cli
-from indexer.secrets import passwords, scrubbed
+from indexer.configuration.secrets import passwords, scrubbed
 
 CANARY = re.compile("f1sh|YnNreTpmMXNo")
 """In every password below; `bsky:f1sh` as headers have it."""

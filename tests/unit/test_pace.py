@@ -7,8 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from indexer import pace
-from indexer.pace import Pace
+from indexer.connections import pace
+from indexer.connections.pace import Pace
 
 
 class Server:

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from indexer._native import IGNORED_REASONS, REJECT_REASONS
+from indexer.configuration.settings import OTHER_VARIABLES
 from indexer.errors import ExitCode
-from indexer.settings import OTHER_VARIABLES
 from tests import reference
 
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from indexer.refusals import ALERT_S, Refusals
+from indexer.lane.refusals import ALERT_S, Refusals
+from indexer.lane.window import FEWEST_MESSAGES, LAST_MESSAGES
 from indexer.sink.halving import HaltedError
-from indexer.window import FEWEST_MESSAGES, LAST_MESSAGES
 
 DB, CRASHED, REJECT = ["db"], ["crashed"], ["invalid_record"]
 

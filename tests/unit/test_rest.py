@@ -6,17 +6,17 @@ from typing import Any, cast
 
 import pytest
 
-from indexer import supervision
-from indexer.handle_worker import HandleWorker
+from indexer.daemon import supervision
+from indexer.daemon.handle_worker import HandleWorker
+from indexer.daemon.metrics import Metrics
+from indexer.daemon.supervision import Supervisor
 from indexer.identity import DidCache, Resolver
-from indexer.metrics import Metrics
 from indexer.removal import worker as removal
 from indexer.removal.jobs import Jobs
 from indexer.removal.worker import RemovalWorker
 from indexer.sink import recount
 from indexer.sink.handles import HandleQueue
 from indexer.sink.recount import Recounter
-from indexer.supervision import Supervisor
 
 
 class Pause:
@@ -76,8 +76,8 @@ async def test_it_rests_without_standing_still_and_goes_on(worker: Worker, monke
     monkeypatch.setattr(supervision, "STILL_S", 0.4)
     for module, name in ((removal, "POLL_S"), (recount, "WINDOW_S")):
         monkeypatch.setattr(module, name, 0.05)
-    monkeypatch.setattr("indexer.handle_worker.IDLE_S", 0.05)
-    monkeypatch.setattr("indexer.handle_worker.ROUND_S", 0.01)
+    monkeypatch.setattr("indexer.daemon.handle_worker.IDLE_S", 0.05)
+    monkeypatch.setattr("indexer.daemon.handle_worker.ROUND_S", 0.01)
     work, pause, stop = Work(), Pause(), asyncio.Event()
     with Supervisor() as supervisor:
         task = supervisor.start(worker(work, pause, stop), "worker")

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from indexer import service
+from indexer.daemon import service
 
 
 async def test_task_that_loses_a_cancellation_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer import settings
+from indexer.configuration import settings
+from indexer.configuration.settings import OPTIONS, Settings
 from indexer.errors import ConfigError, ExitCode
-from indexer.settings import OPTIONS, Settings
 
 REQUIRED = {
     "REDIS_HOST": "cache:6379",

@@ -32,7 +32,7 @@ def test_every_statement_is_our_own_text(package: Package) -> None:
 
 
 def test_statements_of_shadow_are_our_own_text() -> None:
-    package = Package.installed("shadow/")
+    package = Package.installed("commands/shadow/")
     assert len(list(package.executed())) > 15, "it does not find the statements any more"
     assert foreign(package) == []
 
@@ -57,7 +57,7 @@ def test_text_of_a_message_is_found_in_a_statement(source: str) -> None:
 
 
 def test_nothing_of_a_session_is_used(package: Package) -> None:
-    texts = [*package.texts(), *Package.installed("shadow/").texts(), *package.scripts()]
+    texts = [*package.texts(), *Package.installed("commands/shadow/").texts(), *package.scripts()]
     assert any("SET LOCAL lock_timeout" in text for text in texts), "it does not find the statements any more"
     assert [text for text in texts if OF_SESSIONS.search(text)] == []
     calls = [call for _, call in package.calls if called(call) in METHODS_OF_SESSIONS and call.args]

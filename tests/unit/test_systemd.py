@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.http import Health
-from indexer.systemd import Systemd
+from indexer.daemon.http import Health
+from indexer.daemon.systemd import Systemd
 
 UNIT = Path(__file__).parents[2] / "deploy/systemd/appview-indexer.service"
 WORKS = Health(live=True, ready=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.database import Turns
+from indexer.connections.database import Turns
 
 
 async def settle() -> None:

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from indexer import cli, flags, twins
+from indexer import cli
+from indexer.commands import flags, twins
+from indexer.configuration.settings import OPTIONS, unknown_variables
 from indexer.errors import ConfigError
-from indexer.settings import OPTIONS, unknown_variables
 
 Flag = tuple[tuple[str, ...], argparse.ArgumentParser, argparse.Action]
 OF_SETTINGS = {name for row in OPTIONS for name in row.variables}

@@ -6,15 +6,15 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from indexer.decoding import decode, decode_labels
-from indexer.lane_metrics import LaneMetrics
-from indexer.metrics import Metrics
-from indexer.pipeline import Lane
+from indexer.daemon.metrics import Metrics
+from indexer.daemon.typescript_metrics import TypeScriptMetrics
+from indexer.lane.decoding import decode, decode_labels
+from indexer.lane.lane_metrics import LaneMetrics
+from indexer.lane.pipeline import Lane
+from indexer.lane.source import Message, Source
 from indexer.sink.commit import Sink
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Outcome
-from indexer.source import Message, Source
-from indexer.typescript_metrics import TypeScriptMetrics
 from tests.messages import A, create, delete, label, label_message, like, like_uri, post, post_uri, uri
 
 OF_LANE = {"stream": "firehose_live", "group": "firehose_group", "consumer": "one"}

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from indexer import values
+from indexer.configuration import values
 
 
 @pytest.mark.parametrize(

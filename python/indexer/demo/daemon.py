@@ -15,9 +15,9 @@ from datetime import datetime
 import orjson
 from prometheus_client.parser import text_string_to_metric_families
 
+from indexer.configuration.settings import OPTIONS
 from indexer.embedded.process import Child, private_folder
 from indexer.errors import IndexerError
-from indexer.settings import OPTIONS
 
 STALLED_S = 60.0
 """Longer than any statement may run."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from indexer.database import Connection
+from indexer.configuration.values import quoted
+from indexer.connections.database import Connection
 from indexer.schema.needs import TABLES
-from indexer.values import quoted
 
 SCHEMA = "public"
 

@@ -11,7 +11,8 @@ import asyncpg
 from redis import Redis
 from redis.exceptions import RedisError
 
-from indexer import embedded, values
+from indexer import embedded
+from indexer.configuration import values
 from indexer.errors import ConfigError, UnavailableError
 
 REDIS, POSTGRES = "INDEXER_TEST_REDIS_URL", "INDEXER_TEST_POSTGRES_URL"

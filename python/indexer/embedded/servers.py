@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from indexer import values
+from indexer.configuration import values
 from indexer.embedded import binaries
 from indexer.embedded.process import Child, Folder, private_folder, way_and_programs
 from indexer.errors import UnavailableError

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import cast
 
-from indexer.record_type import RecordType
+from indexer.fold.record_type import RecordType
 
 _FILES = (
     "block",

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from indexer import aturi
-from indexer.record_type import Notice, Row, Version, common, dates, sort_at
+from indexer.fold import aturi
+from indexer.fold.record_type import Notice, Row, Version, common, dates, sort_at
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 
 def engagement_row(version: Version) -> Row:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from indexer.record_type import TEXT, Row, Table, Version, sort_at
+from indexer.fold.record_type import TEXT, Row, Table, Version, sort_at
 
 FEED_ITEM = Table(
     "feed_item",

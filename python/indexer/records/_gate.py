@@ -1,7 +1,7 @@
 """What thread gates and post gates have in common (records.md 5.10)."""
 
-from indexer import aturi
-from indexer.record_type import Version
+from indexer.fold import aturi
+from indexer.fold.record_type import Version
 
 
 def is_gate_of(version: Version, post: str) -> bool:

@@ -1,5 +1,5 @@
 """chat.bsky.actor.declaration: nothing but the `record` row (records.md 5.11)."""
 
-from indexer.record_type import RecordType
+from indexer.fold.record_type import RecordType
 
 RECORD = RecordType("chat.bsky.actor.declaration")

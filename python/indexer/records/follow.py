@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.record_type import (
+from indexer.fold.record_type import (
     COMMON,
     DATES,
     TEXT,
@@ -20,7 +20,7 @@ from indexer.record_type import (
 )
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 FOLLOW = Table(
     "follow",

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.record_type import COMMON, DATES, TEXT, RecordType, Row, Table, Version, blob_cid, common, dates
+from indexer.fold.record_type import COMMON, DATES, TEXT, RecordType, Row, Table, Version, blob_cid, common, dates
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 FEED_GENERATOR = Table(
     "feed_generator",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.record_type import (
+from indexer.fold.record_type import (
     COMMON,
     DATES,
     TEXT,
@@ -18,7 +18,7 @@ from indexer.record_type import (
 from indexer.records._engagement import engagement_notices, engagement_row
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 LIKE = Table(
     "like",

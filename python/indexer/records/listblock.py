@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.record_type import COMMON, DATES, TEXT, Key, RecordType, Row, Table, Version, common, dates
+from indexer.fold.record_type import COMMON, DATES, TEXT, Key, RecordType, Row, Table, Version, common, dates
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 LIST_BLOCK = Table("list_block", {**COMMON, "subjectUri": TEXT, **DATES}, order=("creator", "subjectUri"))
 

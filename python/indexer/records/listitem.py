@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer import aturi
-from indexer.record_type import COMMON, DATES, TEXT, Key, RecordType, Row, Table, Version, common, dates
+from indexer.fold import aturi
+from indexer.fold.record_type import COMMON, DATES, TEXT, Key, RecordType, Row, Table, Version, common, dates
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 LIST_ITEM = Table(
     "list_item", {**COMMON, "subjectDid": TEXT, "listUri": TEXT, **DATES}, order=("listUri", "subjectDid")

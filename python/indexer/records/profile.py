@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer import aturi
-from indexer.record_type import COMMON, TEXT, Notice, RecordType, Row, Table, Version, blob_cid, common
+from indexer.fold import aturi
+from indexer.fold.record_type import COMMON, TEXT, Notice, RecordType, Row, Table, Version, blob_cid, common
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 PROFILE = Table(
     "profile",

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer import aturi
-from indexer.record_type import (
+from indexer.fold import aturi
+from indexer.fold.record_type import (
     COMMON,
     DATES,
     TEXT,
@@ -20,7 +20,7 @@ from indexer.records._engagement import engagement_notices, engagement_row
 from indexer.records._feed_item import FEED_ITEM, feed_item
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 REPOST = Table(
     "repost",

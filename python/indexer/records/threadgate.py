@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.record_type import COMMON, DATES, TEXT, RecordType, Row, Table, Version, common, dates
+from indexer.fold.record_type import COMMON, DATES, TEXT, RecordType, Row, Table, Version, common, dates
 from indexer.records._gate import is_gate_of
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 THREAD_GATE = Table("thread_gate", {**COMMON, "postUri": TEXT, **DATES})
 

@@ -7,9 +7,10 @@ their DID; rows whose record is missing (the reference leaves some behind) by th
 from collections.abc import Sequence
 from functools import partial
 
-from indexer import aturi
-from indexer.fold import Folded, settle_groups
-from indexer.record_type import Table
+from indexer.fold import aturi
+from indexer.fold.apply import Folded, settle_groups
+from indexer.fold.record_type import Table
+from indexer.fold.world import World
 from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post.embeds import QUOTE
 from indexer.removal.portions import Portions
@@ -17,7 +18,6 @@ from indexer.removal.remains import Remains
 from indexer.sink.faults import MovedError
 from indexer.sink.reads import Reads, WidenError
 from indexer.sink.writer import POST_COLLECTION, TABLES, Writer
-from indexer.world import World
 
 PORTION = 1_000
 """Records per transaction."""

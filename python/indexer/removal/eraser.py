@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from indexer import aturi
-from indexer.record_type import Table
+from indexer.fold import aturi
+from indexer.fold.record_type import Table
+from indexer.fold.world import Stored
 from indexer.records import RECORDS
 from indexer.sink.counts import Aggregates
 from indexer.sink.writer import TABLES, Writer
-from indexer.world import Stored
 
 
 class Eraser(Writer):

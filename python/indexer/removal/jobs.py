@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from indexer.database import Connection, Pool, Turns, transaction
+from indexer.connections.database import Connection, Pool, Turns, transaction
 from indexer.sink.statements import Statements
 
 STATES = ("asked", "removing")

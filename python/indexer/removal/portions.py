@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 import structlog
 
-from indexer import aturi
-from indexer.metrics import Metrics
+from indexer.daemon.metrics import Metrics
+from indexer.fold import aturi
+from indexer.fold.world import World
 from indexer.removal.eraser import Eraser
 from indexer.removal.jobs import Job, Jobs
 from indexer.sink.counts import Aggregates
 from indexer.sink.faults import fault_class
 from indexer.sink.stale import are_newer, rev_after
-from indexer.world import World
 
 log = structlog.get_logger()
 

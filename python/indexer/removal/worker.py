@@ -14,14 +14,14 @@ from typing import Protocol
 
 import structlog
 
+from indexer.daemon.metrics import Metrics
+from indexer.daemon.supervision import beat, waiting
 from indexer.identity import Hosting
-from indexer.metrics import Metrics
 from indexer.removal.account import Account
 from indexer.removal.jobs import Job, Jobs, LostError
 from indexer.removal.portions import Portions
 from indexer.sink.counts import Aggregates
 from indexer.sink.faults import fault_class, sqlstate_of
-from indexer.supervision import beat, waiting
 
 log = structlog.get_logger()
 

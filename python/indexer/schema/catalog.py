@@ -10,7 +10,7 @@ import orjson
 from indexer.schema.needs import TABLES
 
 if TYPE_CHECKING:
-    from indexer.database import Connection
+    from indexer.connections.database import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from indexer.configuration.values import quoted
 from indexer.errors import SchemaError
 from indexer.schema.catalog import Existing, tables
 from indexer.schema.connection import connected
 from indexer.schema.migration import applied, migrations
 from indexer.schema.needs import TABLES, TYPES, Table
-from indexer.values import quoted
 
 if TYPE_CHECKING:
-    from indexer.database import Connection
+    from indexer.connections.database import Connection
 
 
 MIGRATE = "let the AppView's services migrate the database (the schema of October 2025 or later)"

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from indexer import secrets, values
+from indexer.configuration import secrets, values
 from indexer.errors import ConfigError, SchemaError, UnavailableError
 
 if TYPE_CHECKING:
-    from indexer.database import Connection
+    from indexer.connections.database import Connection
 
 
 CONNECT_TIMEOUT_S = 10.0

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import asyncpg
 
+from indexer.configuration.values import quoted
 from indexer.errors import SchemaError
 from indexer.schema.connection import connected
 from indexer.schema.migration import LEDGER, OWN_SCHEMA, SCHEMA, migrate, migrations
 from indexer.schema.needs import TABLES
-from indexer.values import quoted
 
 if TYPE_CHECKING:
-    from indexer.database import Connection
+    from indexer.connections.database import Connection
 
 
 # One creator at a time, of all databases' clients; the number is only ours ("appview-indexer schema").

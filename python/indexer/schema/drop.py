@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from indexer.configuration.values import quoted
 from indexer.errors import SchemaError
 from indexer.schema.connection import connected
 from indexer.schema.create import LOCK
 from indexer.schema.migration import applied, migrations
-from indexer.values import quoted
 
 if TYPE_CHECKING:
-    from indexer.database import Connection
+    from indexer.connections.database import Connection
 
 LOCK_TIMEOUT_MS = 5_000
 """Whoever holds a table for longer is at work."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from indexer.errors import SchemaError
 
 if TYPE_CHECKING:
-    from indexer.database import Connection
+    from indexer.connections.database import Connection
 
 
 OWN_SCHEMA = "indexer"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import asyncpg
 
 from indexer._native import Event
-from indexer.accounts import Known, Wanted, judge, standings
-from indexer.database import Connection
+from indexer.connections.database import Connection
+from indexer.fold.accounts import Known, Wanted, judge, standings
 from indexer.sink.faults import MovedError
 from indexer.sink.statements import Statements
 

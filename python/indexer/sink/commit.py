@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from indexer._native import Event
-from indexer.accounts import AccountRules
-from indexer.database import Connection, Pool, Turns, beside, rolled_back_on_error
-from indexer.fold import Folded, fold
-from indexer.notifications import Notifications
+from indexer.connections.database import Connection, Pool, Turns, beside, rolled_back_on_error
+from indexer.daemon.supervision import relying, with_pulse
+from indexer.fold.accounts import AccountRules
+from indexer.fold.apply import Folded, fold
+from indexer.fold.notifications import Notifications
+from indexer.fold.world import World
 from indexer.sink.counts import Aggregates
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.derive import DerivedKeys, derive_again
@@ -20,8 +22,6 @@ from indexer.sink.reads import Reads, WidenError
 from indexer.sink.stale import without_stale
 from indexer.sink.statements import Statements
 from indexer.sink.writer import Writer
-from indexer.supervision import relying, with_pulse
-from indexer.world import World
 
 FOLDED_AT_ONCE = 50
 """Events; in between the connection gets its turn, which is at work meanwhile."""

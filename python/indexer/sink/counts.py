@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from indexer.database import Connection
-from indexer.record_type import Table
+from indexer.connections.database import Connection
+from indexer.fold.record_type import Table
 from indexer.sink.statements import Statements, counted
 
 Aggregates = Literal["delta", "recount", "off"]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.database import Connection
+from indexer.connections.database import Connection
 from indexer.sink.statements import Statements
 
 

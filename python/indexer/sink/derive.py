@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from indexer import aturi
 from indexer._native import Event
-from indexer.database import Connection
-from indexer.record_type import Table, Version
+from indexer.connections.database import Connection
+from indexer.fold import aturi
+from indexer.fold.record_type import Table, Version
+from indexer.fold.world import Post, World
 from indexer.records import RECORDS
 from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post.embeds import QUOTE, quoted_post
@@ -22,7 +23,6 @@ from indexer.sink.accounts import withdraw_deletions
 from indexer.sink.counts import Aggregates, Deltas
 from indexer.sink.statements import Statements
 from indexer.sink.writer import Hanging, restore
-from indexer.world import Post, World
 
 POST = "app.bsky.feed.post"
 REPOST = "app.bsky.feed.repost"

@@ -12,8 +12,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
-from indexer.database import Connection, Pool, Turns
-from indexer.record_type import Table
+from indexer.connections.database import Connection, Pool, Turns
+from indexer.fold.record_type import Table
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.faults import FaultClass, fault_class, sqlstate_of
 from indexer.sink.statements import Statements

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from indexer.database import Connection, Pool, Turns, transaction
+from indexer.connections.database import Connection, Pool, Turns, transaction
 from indexer.identity import Cause, Found, NotFound, Unusable
 from indexer.sink.statements import Statements
 

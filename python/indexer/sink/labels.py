@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 
-from indexer.database import rolled_back_on_error
+from indexer.connections.database import rolled_back_on_error
 from indexer.sink.dead_letter import DeadLetter, insert_dead_letters
 from indexer.sink.halving import Entry, HalvingSink, Outcome
 

@@ -3,18 +3,18 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
-from indexer import aturi
 from indexer._native import Event, decode_records
-from indexer.database import Connection
-from indexer.notifications import Notifications, speaks
-from indexer.record_type import Key, RecordType, StoredVersion, Version
+from indexer.connections.database import Connection
+from indexer.fold import aturi
+from indexer.fold.notifications import Notifications, speaks
+from indexer.fold.record_type import Key, RecordType, StoredVersion, Version
+from indexer.fold.world import Post, Reply, Stored, World
 from indexer.records import RECORDS
 from indexer.records.post.gates import THREAD_GATE, ask_for_rules, mentioned, thread_gate_of
 from indexer.records.post.notices import REPLY_DEPTH
 from indexer.records.post.threads import reply_of
 from indexer.sink.faults import MovedError
 from indexer.sink.statements import Statements
-from indexer.world import Post, Reply, Stored, World
 
 POST = "app.bsky.feed.post"
 

@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from indexer.database import Connection, Pool, transaction
-from indexer.murmur import murmur3_32
+from indexer.connections.database import Connection, Pool, transaction
+from indexer.daemon.supervision import beat, relying
 from indexer.sink.faults import fault_class
+from indexer.sink.murmur import murmur3_32
 from indexer.sink.statements import Statements
-from indexer.supervision import beat, relying
 
 log = structlog.get_logger()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from indexer._native import Event, parse_dates
-from indexer.database import Connection
+from indexer.connections.database import Connection
 from indexer.sink.statements import Statements
 
 

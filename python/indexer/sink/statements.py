@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from importlib.resources import files
 
-from indexer.record_type import Key, Table
-from indexer.values import quoted
+from indexer.configuration.values import quoted
+from indexer.fold.record_type import Key, Table
 
 STATEMENT_TIMEOUT_MS = 60_000
 """No statement runs longer. The longest honest one removes the reposts' feed items of a post that many reposted."""

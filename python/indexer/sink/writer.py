@@ -13,11 +13,12 @@ from typing import NamedTuple, cast
 
 import asyncpg
 
-from indexer import aturi
 from indexer._native import Event, encode_copy
-from indexer.database import Connection, beside
-from indexer.fold import Folded
-from indexer.record_type import TEXT, Notice, RecordType, Row, Table, Version, sort_at
+from indexer.connections.database import Connection, beside
+from indexer.fold import aturi
+from indexer.fold.apply import Folded
+from indexer.fold.record_type import TEXT, Notice, RecordType, Row, Table, Version, sort_at
+from indexer.fold.world import World
 from indexer.records import RECORDS
 from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post import POST
@@ -27,7 +28,6 @@ from indexer.sink.counts import Aggregates, Deltas
 from indexer.sink.dead_letter import DeadLetter, insert_dead_letters
 from indexer.sink.faults import MovedError
 from indexer.sink.statements import Statements
-from indexer.world import World
 
 _BY_TYPE = sorted(RECORDS.values(), key=lambda kind: kind.is_hung_on)
 TABLES: tuple[Table, ...] = tuple(

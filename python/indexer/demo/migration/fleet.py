@@ -16,11 +16,11 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from indexer.configuration.settings import OPTIONS
 from indexer.demo.daemon import blanked
 from indexer.demo.migration.messages import GROUPS
 from indexer.embedded.process import Child, private_folder
 from indexer.errors import IndexerError
-from indexer.settings import OPTIONS
 
 STALLED_S = 60.0
 PATIENCE_S = 900.0

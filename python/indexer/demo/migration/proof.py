@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from indexer.database import Connection
+from indexer.configuration.values import quoted
+from indexer.connections.database import Connection
 from indexer.schema.needs import TABLES
-from indexer.values import quoted
 
 _AGGREGATES = ("post_agg", "profile_agg")
 _LETTERS = "SELECT DISTINCT cause, payload FROM indexer.dead_letter"

@@ -28,22 +28,22 @@ import asyncpg
 import structlog
 from redis.asyncio import Redis
 
-from indexer import logs
-from indexer.accounts import AccountRules
-from indexer.database import Pool, Turns
-from indexer.decoding import Decode, decode, decode_labels
-from indexer.pipeline import REDIS_AWAY
-from indexer.redis_connection import open_redis
+from indexer.configuration.settings import option, resolve
+from indexer.configuration.values import quoted
+from indexer.connections.database import Pool, Turns
+from indexer.connections.redis_connection import open_redis
+from indexer.daemon import logs
+from indexer.fold.accounts import AccountRules
+from indexer.lane.decoding import Decode, decode, decode_labels
+from indexer.lane.pipeline import REDIS_AWAY
+from indexer.lane.source import Message
 from indexer.schema.connection import connected
-from indexer.settings import option, resolve
 from indexer.sink.commit import Sink
 from indexer.sink.faults import fault_class
 from indexer.sink.halving import HalvingSink, Outcome
 from indexer.sink.labels import LabelSink
 from indexer.sink.recount import Recounter
 from indexer.sink.statements import Statements
-from indexer.source import Message
-from indexer.values import quoted
 
 log = structlog.get_logger()
 

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from indexer.record_type import COMMON, DATES, TEXT, Counter, RecordType, Row, Table, Version, common, dates
+from indexer.fold.record_type import COMMON, DATES, TEXT, Counter, RecordType, Row, Table, Version, common, dates
+from indexer.fold.world import Post
 from indexer.records._feed_item import FEED_ITEM, feed_item
 from indexer.records.post.embeds import EMBED_TABLES, embed_rows, embedded_record, quoted_post
 from indexer.records.post.gates import disallows_embedding, post_gate_of, thread_gate_of, violates_thread_gate
 from indexer.records.post.notices import notices
 from indexer.records.post.threads import has_invalid_root, parent_arrived
-from indexer.world import Post
 
 if TYPE_CHECKING:
-    from indexer.world import Questions, World
+    from indexer.fold.world import Questions, World
 
 POST = Table(
     "post",

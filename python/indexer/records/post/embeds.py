@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from indexer import aturi
-from indexer.record_type import TEXT, Counter, Row, Table, Version, blob_cid
+from indexer.fold import aturi
+from indexer.fold.record_type import TEXT, Counter, Row, Table, Version, blob_cid
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 IMAGE = Table(
     "post_embed_image",

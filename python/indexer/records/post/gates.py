@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from indexer import aturi
+from indexer.fold import aturi
 
 if TYPE_CHECKING:
-    from indexer.world import Questions, World
+    from indexer.fold.world import Questions, World
 
 POST = "app.bsky.feed.post"
 THREAD_GATE = "app.bsky.feed.threadgate"

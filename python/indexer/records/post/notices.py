@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from indexer import aturi
-from indexer.record_type import Notice, Version, sort_at
+from indexer.fold import aturi
+from indexer.fold.record_type import Notice, Version, sort_at
+from indexer.fold.world import Reply
 from indexer.records.post.embeds import embedded_record
 from indexer.records.post.gates import thread_gate_of
-from indexer.world import Reply
 
 if TYPE_CHECKING:
-    from indexer.world import World
+    from indexer.fold.world import World
 
 REPLY_DEPTH = 5
 """Ancestors nearer than this are told of a reply."""

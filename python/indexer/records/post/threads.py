@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from indexer.world import Post, World
+    from indexer.fold.world import Post, World
 
 
 def has_invalid_root(post: "Post", world: "World") -> bool:

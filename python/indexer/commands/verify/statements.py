@@ -1,0 +1,62 @@
+"""The writer's statements, and those of `verify` beside them."""
+
+from collections.abc import Collection, Sequence
+
+from indexer.fold.record_type import Table
+from indexer.sink.counts import COLUMNS
+from indexer.sink.statements import Statements
+
+KEYS = {"post_agg": "uri", "profile_agg": "did"}
+
+
+class VerifyStatements(Statements):
+    """See the module."""
+
+    def __init__(self, schema: str, absent: Collection[tuple[str, str]] = ()) -> None:
+        super().__init__(schema, absent)
+        self._named |= self._statements_of("indexer.commands.verify")
+
+    def wrong_counters(self, aggregate: str, counters: Sequence[str]) -> str:
+        """Key, and for each counter its value and the count of its rows, where one differs.
+
+        What is counted is taken from the statements that recount (`recount_…`): there is one wording of it.
+        """
+        key = KEYS[aggregate]
+        values = [f'coalesce(g."{name}", 0) AS "{name}"' for name in COLUMNS[aggregate]]
+        counts = [f'a."{name}" AS v{n}, {self._subselect(name)} AS c{n}' for n, name in enumerate(counters)]
+        differs = " OR ".join(f"w.v{n} <> w.c{n}" for n, _ in enumerate(counters))
+        return (
+            f"SELECT * FROM (SELECT a.{key}, {', '.join(counts)} FROM (\n"
+            f"SELECT k.key AS {key}, {', '.join(values)} FROM unnest($1::text[]) k (key)\n"
+            f'LEFT JOIN {self.schema}."{aggregate}" g ON g.{key} = k.key) a) w WHERE {differs}'
+        )
+
+    def _subselect(self, counter: str) -> str:
+        text = self._named[f"recount_{counter}"]
+        return text.partition("= ")[2].partition("WHERE a.")[0].strip()
+
+    def uncounted(self, table: Table, by: str, aggregate: str) -> str:
+        """Of rows by their owner: what they count for, where nothing is counted for it yet."""
+        key = KEYS[aggregate]
+        return (
+            f'SELECT t."{table.owner}", t."{by}" FROM {self.schema}."{table.name}" t\n'
+            f'WHERE t."{table.owner}" = ANY($1::text[]) AND t."{by}" IS NOT NULL\n'
+            f'AND NOT EXISTS (SELECT 1 FROM {self.schema}."{aggregate}" a WHERE a.{key} = t."{by}")'
+        )
+
+    def rows(self, table: Table) -> str:
+        """Rows by their owner, all columns that are written, in the order of the table."""
+        columns = _list(self.written(table))
+        return f'SELECT {columns} FROM {self.schema}."{table.name}" WHERE "{table.owner}" = ANY($1::text[])'
+
+    def orphans(self, table: Table) -> str:
+        """Owners of rows whose record is not live, and whether there is a row of it at all."""
+        return (
+            f'SELECT DISTINCT t."{table.owner}", r.uri IS NOT NULL FROM {self.schema}."{table.name}" t\n'
+            f'LEFT JOIN {self.schema}.record r ON r.uri = t."{table.owner}"\n'
+            f"WHERE t.\"{table.owner}\" = ANY($1::text[]) AND (r.uri IS NULL OR r.json = '' OR r.cid = '')"
+        )
+
+
+def _list(columns: Collection[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)

@@ -1,0 +1,1 @@
+"""Connections to PostgreSQL and Redis, and how often they are tried again."""
