@@ -231,6 +231,33 @@ async def test_first_read_asks_for_few_and_the_next_ones_for_more(redis: "Redis"
     assert [len(await reader.new(block_ms=10)) for _ in range(5)] == [64, 128, 256, 500, 52]
 
 
+async def test_batches_grow_with_the_backlog_and_shrink_with_it(redis: "Redis") -> None:
+    """What nobody has settled yet is a backlog, and a read takes a quarter of it at most beyond the usual."""
+    await add(redis, *(b"%d" % n for n in range(1000)))
+    reader = Source(redis, STREAM, GROUP, "one", 20, most=100)
+    await reader.ensure_group()
+    sizes: list[int] = []
+    while page := await reader.new(block_ms=10):
+        assert len(page) <= max(20, (1000 - sum(sizes[:-1])) // 4), "no more than a quarter, as was known before"
+        sizes.append(len(page))
+        await reader.settle([message.id for message in page])
+    assert sizes[:6] == [20, 20, 40, 80, 100, 100]
+    assert sizes[-2] == 20
+    assert sum(sizes) == 1000
+    await add(redis, *(b"%d" % n for n in range(30)))
+    assert len(await reader.new(block_ms=10)) == 20, "no backlog is left"
+
+
+async def test_batch_size_that_is_one_number_is_the_most(redis: "Redis") -> None:
+    await add(redis, *(b"%d" % n for n in range(200)))
+    reader = Source(redis, STREAM, GROUP, "one", 20, most=20)
+    await reader.ensure_group()
+    for _ in range(5):
+        page = await reader.new(block_ms=10)
+        assert len(page) == 20
+        await reader.settle([message.id for message in page])
+
+
 async def test_replies_have_a_bound_in_bytes(redis: "Redis", monkeypatch: pytest.MonkeyPatch) -> None:
     """P30: one reply may be too large, those after it are not; when messages are small again, they are many again."""
     monkeypatch.setattr("indexer.lane.source.MOST_BYTES", 100_000)

@@ -48,9 +48,9 @@ MUTANTS = (
     Mutant(
         "settling trims the stream up to the batch",
         "lane/source.py",
-        "            acknowledged, _ = await pipeline.execute(raise_on_error=True)\n",
+        "            *answers, length = await pipeline.execute(raise_on_error=False)\n",
         "            pipeline.xtrim(self.stream, minid=ids[0], approximate=False)\n"
-        "            acknowledged, *_ = await pipeline.execute(raise_on_error=True)\n",
+        "            *answers, length, _ = await pipeline.execute(raise_on_error=False)\n",
         (_LANE + "entries_of_others_are_not_awaited",),
     ),
     Mutant(
@@ -65,8 +65,8 @@ MUTANTS = (
     Mutant(
         "an error within the pipeline of settling is ignored",
         "lane/source.py",
-        "execute(raise_on_error=True)\n        return int(acknowledged)\n",
-        "execute(raise_on_error=False)\n        return acknowledged if isinstance(acknowledged, int) else len(ids)\n",
+        "                raise answer\n",
+        "                return len(ids)\n",
         (_SOURCE + "error_within_the_pipeline_of_settling_is_one",),
     ),
     Mutant(

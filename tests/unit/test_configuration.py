@@ -30,7 +30,7 @@ def test_each_setting_has_its_value_and_where_it_comes_from(tmp_path: Path) -> N
     assert found["redis_url"] == ("redis://:***@cache", "environment", "REDIS_URL")
     assert found["group"] == ("from a file", "file", "INDEXER_GROUP_FILE")
     assert found["mode"] == ("stream", "option", "--mode")
-    assert found["batch_size"] == ("500", "default", "")
+    assert found["batch_size"] == ("500-3000", "default", "")
     assert found["streams"] == ("a,b", "environment", "INDEXER_STREAMS")
     assert found["statement_cache"][0] == "auto"
     assert found["did_resolution"][0] == "true"

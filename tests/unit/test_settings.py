@@ -4,6 +4,7 @@ import pytest
 
 from indexer.configuration import settings
 from indexer.configuration.settings import OPTIONS, Settings
+from indexer.configuration.values import BatchSize
 from indexer.errors import ConfigError, ExitCode
 
 REQUIRED = {
@@ -68,7 +69,7 @@ def test_defaults_are_those_of_the_interface() -> None:
         label_stream="label_live",
         label_group="label_group",
         mode="all",
-        batch_size=500,
+        batch_size=BatchSize(500, 3000),
         concurrency=100,
         pool_max_size=20,
         pool_min_idle=5,

@@ -52,8 +52,8 @@ OPTIONS: tuple[Option, ...] = (
            "consumer group on the stream of labels"),
     Option("mode", ("INDEXER_MODE",), "--mode", "all", "all|stream|label", values.choice("all", "stream", "label"),
            "which lanes run: events and labels, events only, labels only"),
-    Option("batch_size", ("INDEXER_BATCH_SIZE",), "--batch-size", "500", "messages", _COUNT,
-           "most messages in one batch and in one read"),
+    Option("batch_size", ("INDEXER_BATCH_SIZE",), "--batch-size", "500-3000", "messages", values.batch_size,
+           "most messages in one batch and in one read; of two numbers the second is for a backlog"),
     Option("concurrency", ("INDEXER_CONCURRENCY",), "--concurrency", "100", "batches", _COUNT,
            "understood for compatibility, without effect: a lane writes one batch at a time"),
     Option("pool_max_size", ("DB_POOL_MAX_SIZE",), "--pool-max-size", "20", "connections", values.whole_number(1, 1000),
@@ -134,7 +134,7 @@ class Settings:
     label_stream: str
     label_group: str
     mode: Literal["all", "stream", "label"]
-    batch_size: int
+    batch_size: values.BatchSize
     concurrency: int
     pool_max_size: int
     pool_min_idle: int
@@ -187,7 +187,7 @@ class Settings:
         """The fields for a log line, passwords masked."""
         shown = {option.field: getattr(self, option.field) for option in OPTIONS}
         return {
-            name: values.mask(str(value)) if isinstance(value, str | Criteria) else value
+            name: values.mask(str(value)) if isinstance(value, str | Criteria | values.BatchSize) else value
             for name, value in shown.items()
         }
 

@@ -6,6 +6,7 @@ Each function refuses with a ValueError that says what is allowed and never repe
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 TRUE = frozenset({"true", "t", "1", "yes", "y", "on"})
@@ -60,6 +61,30 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         raise ValueError(f"must be a whole number from {least} to {most}")
 
     return parse
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSize:
+    """Messages of one batch: as a rule at most `usual`, and up to `most` where more wait."""
+
+    usual: int
+    most: int
+
+    def __str__(self) -> str:
+        return str(self.usual) if self.most == self.usual else f"{self.usual}-{self.most}"
+
+
+def batch_size(text: str) -> BatchSize:
+    """`500`, which is the most, or `500-3000`, which grows with the backlog."""
+    first, dash, last = text.partition("-")
+    try:
+        number = whole_number(1, 100_000)
+        found = BatchSize(number(first), number(last) if dash else number(first))
+    except ValueError:
+        found = None
+    if found is None or found.most < found.usual:
+        raise ValueError("must be a whole number from 1 to 100000, or two of them as in 500-3000")
+    return found
 
 
 def choice(*allowed: str) -> Callable[[str], str]:

@@ -30,6 +30,7 @@ def lanes_of(
 ) -> list[Lane[Any]]:
     """A lane for each stream that the mode reads: those of events in their order, then that of labels."""
     kind: type[Source] = HeldSource if settings.takeover else Source
+    consumer, size = settings.consumer, settings.batch_size
 
     def events(stream: str) -> Lane[Event]:
         sink = Sink(
@@ -42,14 +43,14 @@ def lanes_of(
             turns,
             AccountRules(settings.did_resolution, settings.account_deletion),
         )
-        source = kind(redis, stream, settings.group, settings.consumer, settings.batch_size)
+        source = kind(redis, stream, settings.group, consumer, size.usual, most=size.most)
         return Lane(source, sink, LaneMetrics(metrics, stream), decode, settings.dead_letter_limit, intake)
 
     def labels(stream: str) -> Lane[list[Label]]:
         # where connections are short it takes turns with the backlog: the live lane goes first
         sink = LabelSink(pool, statements, stream, settings.max_attempts, turns, rank=1)
         fields = (b"event", b"labels")  # streams.md 4
-        source = kind(redis, stream, settings.label_group, settings.consumer, settings.batch_size, fields)
+        source = kind(redis, stream, settings.label_group, consumer, size.usual, fields, size.most)
         return Lane(source, sink, LaneMetrics(metrics, stream), decode_labels, settings.dead_letter_limit, intake)
 
     lanes: list[Lane[Any]] = []

@@ -50,14 +50,21 @@ class Source:
         consumer: str,
         count: int,
         fields: Sequence[bytes] = (b"event",),
+        most: int | None = None,
     ) -> None:
-        """`fields` may hold the payload; the first that an entry has does."""
+        """A read brings at most `count` messages, and `most` where a backlog waits (None: the same).
+
+        `fields` may hold the payload; the first that an entry has does.
+        """
         self._redis = redis
         self.stream = stream
         self.group = group
         self.consumer = consumer
         self.count = count
+        self.most = max(count, most or 0)
         self._count = min(count, FIRST_COUNT)
+        self._length = 0
+        """Entries in the stream when the last batch was settled, those in hand included."""
         self._fields = fields
 
     async def ensure_group(self) -> None:
@@ -153,11 +160,16 @@ class Source:
         return [self._message(id_, fields) for id_, fields in entries]
 
     def _adapt(self, messages: int, size: int) -> None:
-        """Ask for as many messages as would have filled `MOST_BYTES`, and for more again step by step."""
+        """Ask for as many messages as would have filled `MOST_BYTES`, and for more again step by step.
+
+        The larger a batch, the less a message costs. So batches grow where a backlog waits, up to a quarter of it:
+        neighbours shall have something to do, too, when it comes to an end.
+        """
         if size > MOST_BYTES:
             self._count = max(1, messages * MOST_BYTES // size)
         else:
-            self._count = min(self.count, self._count * 2)
+            most = min(self.most, max(self.count, self._length // 4))
+            self._count = min(most, self._count * 2)
 
     def _tell_vanished(self, page: Sequence[Message]) -> None:
         ids = [message.id.decode() for message in page if message.vanished]
@@ -178,8 +190,13 @@ class Source:
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.xack(self.stream, self.group, *ids)
             pipeline.xdel(self.stream, *ids)
-            acknowledged, _ = await pipeline.execute(raise_on_error=True)
-        return int(acknowledged)
+            pipeline.xlen(self.stream)
+            *answers, length = await pipeline.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        self._length = length if isinstance(length, int) else 0
+        return int(answers[0])
 
     async def pending(self) -> int:
         """How many entries this consumer holds."""
