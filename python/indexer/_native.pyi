@@ -154,6 +154,12 @@ def encode_copy(rows: Sequence[tuple[object, ...]], types: Sequence[str], /) -> 
     lone surrogate.
     """
 
+def encode_text_array(texts: list[str] | list[str | None], /) -> bytes:
+    """Texts as PostgreSQL reads a `text[]` of one dimension in binary; None is NULL.
+
+    TypeError for an element of another type; ValueError for a lone surrogate.
+    """
+
 def normalize_timestamps(texts: Sequence[str], /) -> list[str | None]:
     """`createdAt` texts in the form of the columns, `YYYY-MM-DDTHH:mm:ss.sssZ`; same length and order.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from indexer.connections.pace import Pace
+from indexer.connections.text_arrays import encode_text_arrays
 from indexer.daemon.supervision import relying, waiting
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ async def open_pool(url: str, consumer: str, least: int, most: int, statement_ca
         command_timeout=COMMAND_TIMEOUT_S,
         timeout=30,
         connect=Pace().connect,
+        init=encode_text_arrays,
         reset=_no_reset,
         server_settings={"application_name": application},
         loop=None,

@@ -11,6 +11,7 @@ mod frames;
 mod identifiers;
 mod keys;
 mod objects;
+mod text_array;
 mod values;
 
 use pyo3::prelude::*;
@@ -44,6 +45,7 @@ mod _native {
     #[pymodule_export]
     use crate::identifiers::{AtUri, Cid, Tid};
     use crate::objects::{Builder, Names};
+    use crate::text_array;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -175,6 +177,12 @@ mod _native {
             .map(|name| Column::named(name))
             .collect::<PyResult<_>>()?;
         Ok(PyBytes::new(py, &copy::encode(&rows, &columns)?))
+    }
+
+    #[pyfunction]
+    #[pyo3(signature = (texts, /))]
+    fn encode_text_array<'py>(texts: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(texts.py(), &text_array::encode(texts)?))
     }
 
     #[pyfunction]
