@@ -17,7 +17,7 @@ MUTANTS = (
     Mutant(
         "the second run derives only from rows of the batch's own posts, not from late parents",
         "sink/derive.py",
-        "            if arrives:\n                keys.parents.add(uri)\n",
+        "            if arrives:\n                self.parents.add(uri)\n",
         "",
     ),
     Mutant(

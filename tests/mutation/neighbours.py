@@ -112,7 +112,7 @@ MUTANTS = (
     Mutant(
         "rows of a table are inserted in any order",
         "sink/writer.py",
-        "            rows.sort(key=lambda row: [str(row[at]) for at in order])\n",
+        "        rows.sort(key=lambda row: [str(row[at]) for at in order])\n",
         "",
         (_CONCURRENCY + "sinks_that_want_the_same_keys_at_once_wait_in_one_order",),
     ),

@@ -1,13 +1,14 @@
 """`text[]` between Python and PostgreSQL, encoded in Rust.
 
-asyncpg asks each element of a list whether it is a list itself, which costs more than all else of a statement over keys:
-0.8 µs an element, of which a message has twelve. Its public `set_type_codec` takes no arrays, what is behind it does.
+asyncpg asks each element of a list whether it is a list itself, which costs more than all else of a statement
+over keys: 0.8 µs an element, of which a message has twelve. Its public `set_type_codec` takes no arrays, what is behind
+it does.
 """
 
 import struct
 from typing import TYPE_CHECKING, Any
 
-from indexer._native import encode_text_array
+from indexer import _native
 
 if TYPE_CHECKING:
     from indexer.connections.database import Connection
@@ -22,7 +23,7 @@ async def encode_text_arrays(connection: "Connection") -> None:
         add = settings.add_python_codec
     except AttributeError:
         return
-    add(_OID, "_text", "pg_catalog", [], "scalar", encode_text_array, _decode, "binary")
+    add(_OID, "_text", "pg_catalog", [], "scalar", _native.encode_text_array, _decode, "binary")
 
 
 def _decode(data: bytes) -> list[str | None]:

@@ -7,7 +7,7 @@ from indexer.fold.record_type import Table
 from indexer.fold.world import Stored
 from indexer.records import RECORDS
 from indexer.sink.counts import Aggregates
-from indexer.sink.writer import TABLES, Writer
+from indexer.sink.writer import Writer
 
 
 class Eraser(Writer):
@@ -33,9 +33,7 @@ class Eraser(Writer):
         await self.drop("record", "delete_records", doomed)
         await self.drop("duplicate_record", "delete_duplicates", doomed)
         await self.drop("notification", "delete_notifications", doomed)
-        await self._gather()
-        for table in TABLES:
-            await self._table(table)
+        await self._tables()
 
     async def drop(self, table: str, statement: str, *arguments: object) -> int:
         """Run a deletion; returns how many rows went."""

@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from indexer._native import Event
 from indexer.connections.database import Connection, Pool, Turns, beside, rolled_back_on_error
@@ -23,7 +24,9 @@ from indexer.sink.stale import without_stale
 from indexer.sink.statements import Statements
 from indexer.sink.writer import Writer
 
-FOLDED_AT_ONCE = 50
+T = TypeVar("T")
+
+AT_ONCE = 50
 """Events; in between the connection gets its turn, which is at work meanwhile."""
 LONGEST_WAIT_S = 0.5
 """For the batch before, with a connection in hand that others may need to come to an end."""
@@ -53,8 +56,12 @@ class Sink(HalvingSink[Event]):
 
     async def write(self, entries: Sequence[Entry[Event]], letters: Sequence[DeadLetter]) -> Outcome:
         """As `HalvingSink.write`; what is left then is to derive again."""
-        outcome = await super().write(entries, letters)
-        keys = DerivedKeys.of((entry.event for entry in entries), outcome.dropped)
+        outcome, keys = Outcome(), DerivedKeys()
+        async with beside(self._part(entries, letters, outcome)):
+            for some in portions(entries):
+                await asyncio.sleep(0)
+                keys.add(entry.event for entry in some)
+        keys.add_dropped(outcome.dropped)
         if self._deriving is not None:
             with relying():
                 await self._deriving
@@ -113,9 +120,8 @@ class Sink(HalvingSink[Event]):
         writer = Writer(connection, statements, world, careful=careful)
         folded = Folded()
         async with beside(writer.new_records(events)):
-            for first in range(0, len(events), FOLDED_AT_ONCE):
+            for some in portions(events):
                 await asyncio.sleep(0)
-                some = events[first : first + FOLDED_AT_ONCE]
                 fold(some, world, self._notifications, self._rules, backfill=self._backfill, folded=folded)
         done = time.perf_counter()
         await writer.all(folded, letters, self._aggregates)
@@ -153,6 +159,11 @@ class Sink(HalvingSink[Event]):
                 await self._pause(kind, tries, error)
             finally:
                 begun.set()
+
+
+def portions(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """What is done at once."""
+    return (items[first : first + AT_ONCE] for first in range(0, len(items), AT_ONCE))
 
 
 def _now() -> str:

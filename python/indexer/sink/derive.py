@@ -41,32 +41,34 @@ class DerivedKeys:
     accounts: set[str] = field(default_factory=set)
     """DIDs with account events."""
 
-    @classmethod
-    def of(cls, events: Iterable[Event], dropped: Mapping[Table, Iterable[Hanging]]) -> "DerivedKeys":
-        """`dropped` is what the batch removed because its post was deleted."""
-        keys = cls()
-        keys.reposts = {hanging.uri: hanging for hanging in dropped[FEED_ITEM]}
-        keys.quotes = {hanging.uri: hanging for hanging in dropped[QUOTE]}
+    def add(self, events: Iterable[Event]) -> None:
+        """What events may have left undone, in their order."""
         for event in events:
             if event.kind == "account":
-                keys.accounts.add(event.did)
+                self.accounts.add(event.did)
             if event.collection not in RECORDS or event.uri is None:
                 continue
             uri, arrives = event.uri, event.kind != "delete"
             if arrives:
-                keys.parents.add(uri)
+                self.parents.add(uri)
             if event.collection == POST:
-                keys.posts.add(uri)
-                keys.gated.add(uri)
+                self.posts.add(uri)
+                self.gated.add(uri)
                 if arrives and (quoted := quoted_post(cast(Version, event))) is not None:
-                    keys.quotes[uri] = Hanging.of(cast(Version, event), quoted, event.time)
+                    self.quotes[uri] = Hanging.of(cast(Version, event), quoted, event.time)
             elif event.collection in _GATES:
-                keys.gated.add(aturi.parse(uri).sibling(POST))
+                self.gated.add(aturi.parse(uri).sibling(POST))
             elif event.collection == REPOST and arrives:
                 version = cast(Version, event)
                 if (post := hangs_on(version)) is not None:
-                    keys.reposts[uri] = Hanging.of(version, post, version.time)
-        return keys
+                    self.reposts[uri] = Hanging.of(version, post, version.time)
+
+    def add_dropped(self, dropped: Mapping[Table, Iterable[Hanging]]) -> None:
+        """What the batch removed because its post was deleted, if no event of it says more."""
+        for hanging in dropped[FEED_ITEM]:
+            self.reposts.setdefault(hanging.uri, hanging)
+        for hanging in dropped[QUOTE]:
+            self.quotes.setdefault(hanging.uri, hanging)
 
     def __bool__(self) -> bool:
         return bool(self.parents or self.posts or self.gated or self.accounts)

@@ -8,7 +8,7 @@ whoever's it is, and counted as it is found.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple, cast
 
 import asyncpg
@@ -79,6 +79,8 @@ class Writer:
         """What went because its post was deleted."""
         self.rows: dict[tuple[str, str], int] = {}
         """Rows by table and change, for the metrics."""
+        self._encoded: dict[Table, bytes] = {}
+        """Rows as COPY reads them, made ahead."""
         self._begun: dict[str, Row] = {}
         """Rows of `record` that were written before the batch was folded, by URI."""
 
@@ -86,10 +88,7 @@ class Writer:
         await self._records()
         await self._duplicates()
         # before the posts: who muted a thread is judged by the posts that were there when the batch began
-        async with beside(self._notifications()):
-            await self._gather()
-        for table in TABLES:
-            await self._table(table)
+        await self._tables(self._notifications)
         await self._commits(folded)
         accounts = await write_accounts(self.connection, self.statements, folded.look_ups, folded.accounts)
         for (table_name, change), rows in accounts.items():
@@ -181,6 +180,33 @@ class Writer:
         group = self.world.group_of.get(uri)
         return not self.world.is_live(uri) or (group is not None and group.indexed == uri)
 
+    def _shape(self, table: Table) -> None:
+        """Sort the rows that come to a table and encode them, so that the server need not wait for that."""
+        rows = self.inserts.get(table)
+        if not rows:
+            return
+        order = [table.index(column) for column in table.order]
+        rows.sort(key=lambda row: [str(row[at]) for at in order])
+        if not self.careful:
+            self._encoded[table] = self._encode(table, rows)
+
+    async def _tables(self, first: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Gather and shape what belongs to each table, ahead of the connection, which does `first` and writes it."""
+        shaped: asyncio.Queue[Table] = asyncio.Queue()
+
+        async def write() -> None:
+            if first is not None:
+                await first()
+            for _ in TABLES:
+                await self._table(await shaped.get())
+
+        async with beside(write()):
+            await self._gather()
+            for table in TABLES:
+                self._shape(table)
+                shaped.put_nowait(table)
+                await asyncio.sleep(0)
+
     async def _table(self, table: Table) -> None:
         gated = await self._lock_posts() if table is POST else []
         if table is FEED_ITEM:
@@ -194,9 +220,7 @@ class Writer:
             self.deltas.deleted(table, gone)
         rows = self.inserts.get(table, [])
         if rows:
-            order = [table.index(column) for column in table.order]
-            rows.sort(key=lambda row: [str(row[at]) for at in order])
-            await self._insert(table, rows)
+            await self._insert(table, rows, self._encoded.pop(table, None))
             self.deltas.inserted(table, rows)
         if gated or (rows and table is POST):
             await self.connection.execute(self.statements["flag_gates"], gated, [str(row[0]) for row in rows])
@@ -275,19 +299,22 @@ class Writer:
             await self.connection.execute(self.statements["upsert_commits"], *columns)
             self._note("actor_sync", "update", len(rows))
 
-    async def _insert(self, table: Table, rows: Sequence[Row]) -> None:
-        """Insert rows, all of which must find their place free."""
+    def _encode(self, table: Table, rows: Sequence[Row]) -> bytes:
+        written = self.statements.written(table)
+        return encode_copy(rows, [written.get(name, "") for name in table.columns])
+
+    async def _insert(self, table: Table, rows: Sequence[Row], encoded: bytes | None = None) -> None:
+        """Insert rows, all of which must find their place free; `encoded` is what `_encode` makes of them."""
         if self.careful:
             await self._exactly(self.statements.insert(table), rows, table.name, "insert")
             return
         if not rows:
             return
-        written = self.statements.written(table)
         try:
             await self.connection.copy_to_table(
                 table.name,
-                source=_once(encode_copy(rows, [written.get(name, "") for name in table.columns])),
-                columns=list(written),
+                source=_once(encoded or self._encode(table, rows)),
+                columns=list(self.statements.written(table)),
                 schema_name=self.statements.schema_name,
                 format="binary",
             )

@@ -145,9 +145,7 @@ class Mender(Writer):
 
     async def write(self) -> None:
         await self._duplicates()
-        await self._gather()
-        for table in TABLES:
-            await self._table(table)
+        await self._tables()
         await self.deltas.write(self.connection, self.statements, "recount")
 
     async def _duplicates(self) -> None:
