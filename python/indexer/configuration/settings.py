@@ -112,7 +112,7 @@ OTHER_VARIABLES = (
 )
 
 OF_COMMANDS: set[str] = set()
-"""Variables of flags that belong to one command, noted when its parser is made (`twins.py`)."""
+"""Variables of flags that belong to one command, noted when its parser is made (`commands/twins.py`)."""
 
 # What Kubernetes sets in every pod beside a Service that is called `indexer`.
 _SERVICE_LINK = re.compile(r"INDEXER_(SERVICE_(HOST|PORT.*)|PORT(_\d+_(TCP|UDP).*)?)")

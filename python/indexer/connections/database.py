@@ -41,7 +41,7 @@ async def _is_pooled(url: str, application: str) -> bool:
 
 
 class _WatchedPool(Pool):
-    """Who holds a connection, or waits for one, waits for the database (`supervision.py`)."""
+    """Who holds a connection, or waits for one, waits for the database (`daemon/supervision.py`)."""
 
     __slots__ = ()
 
@@ -116,7 +116,7 @@ async def rolled_back_on_error(connection: Connection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def transaction(pool: Pool, begin: str) -> AsyncIterator[Connection]:
-    """A transaction that is committed at the end of the block; `begin` opens it with its limits (`queries.sql`)."""
+    """A transaction, committed at the end of the block; `begin` opens it with its limits (`sink/queries.sql`)."""
     async with pool.acquire() as connection, rolled_back_on_error(connection):
         await connection.execute(begin)
         yield connection

@@ -18,7 +18,7 @@ CONNECT_TIMEOUT_S = 10
 
 
 class WatchedPool(ConnectionPool):
-    """Who holds a connection, or waits for one, waits for Redis (`supervision.py`)."""
+    """Who holds a connection, or waits for one, waits for Redis (`daemon/supervision.py`)."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -1,6 +1,6 @@
 """What a batch knows of the database while it is folded: the rows that it may touch or must judge by.
 
-`sink/reads.py` fills it, `fold.py` moves it from message to message, `sink/writer.py` writes what became different.
+`sink/reads.py` fills it, `apply.py` moves it from message to message, `sink/writer.py` writes what became different.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,15 @@
-"""The straight line of a message: source → decoding → fold → records → sink, and back to the source to settle.
+"""The straight line of a message. Read this first.
 
-Read this first. A lane is the reader of one stream; a batch is consecutive messages of one lane and one transaction.
+A lane is the reader of one stream; a batch is consecutive messages of one lane and one transaction. In this order:
+
+    `lane/source.py`      entries of the stream become messages
+    `lane/decoding.py`    messages become events, or dead letters; in Rust (`_native.pyi`)
+    `sink/commit.py`      the transaction: `sink/reads.py` asks what the batch must be judged by, `fold/apply.py`
+                          applies its events one by one, `sink/writer.py` writes what became different
+    `sink/derive.py`      after the commit, what two transactions can have missed of each other
+    `lane/source.py`      and only then it is acknowledged
+
+Here `Lane.run` takes batches from a queue that `_read` fills, one ahead; `_batch` writes one, `_settle` ends it.
 """
 
 import asyncio
