@@ -1,6 +1,6 @@
 """Numbers in sentences."""
 
-from indexer.commands.wording import quantity
+from indexer.wording import quantity
 
 
 def test_one_is_not_several() -> None:

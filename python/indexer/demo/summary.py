@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.commands.wording import quantity
 from indexer.demo import reasons, recording
 from indexer.demo.daemon import Counts
 from indexer.demo.feed import BACKFILL, LIVE, Fed
 from indexer.demo.findings import Findings, Letters, ShownPost
 from indexer.demo.terminal import Terminal, columns_of, fitted, readable
+from indexer.wording import quantity
 
 SHOWN = 5
 """Posts of the recording that are shown, of different authors where there are so many."""

@@ -13,12 +13,12 @@ from typing import Any
 
 import structlog
 
-from indexer.commands.dlq.texts import printable
 from indexer.configuration.criteria import SLOWEST_PERCENT, Criteria, Criterion
 from indexer.errors import BudgetError
 from indexer.lane.decoding import Decoded
 from indexer.lane.window import Window
 from indexer.sink.halving import Outcome
+from indexer.wording import printable
 
 log = structlog.get_logger()
 

@@ -10,10 +10,10 @@ import asyncpg
 
 from indexer.commands.control import wishes
 from indexer.commands.control.wishes import Instance
-from indexer.commands.dlq.texts import printable
 from indexer.connections.database import Connection
 from indexer.errors import ConfigError, ExitCode, NotFoundError, SchemaError, StoppedEarlyError
 from indexer.schema.connection import connected
+from indexer.wording import printable
 
 LOOK_S = 0.2
 STATES = {"pause": "paused", "resume": "working"}

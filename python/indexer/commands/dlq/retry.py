@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from indexer.commands.dlq.letters import Letters, Selection
-from indexer.commands.wording import quantity
 from indexer.configuration import values
 from indexer.errors import ConfigError, IndexerError, StoppedEarlyError
+from indexer.wording import quantity
 
 Field = Callable[[bytes], bytes]
 """The field of a stream's entries that a message belongs in."""

@@ -7,21 +7,10 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from indexer.commands.wording import quantity
+from indexer.wording import printable, quantity
 
 SHOWN_CHARACTERS = 4_000
 """Of a message; `export` has all of it."""
-
-
-def printable(text: str) -> str:
-    r"""The text with whatever a terminal might obey, or hide, as escapes: controls, directions, lone surrogates."""
-    return "".join(character if character.isprintable() else _escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    return (
-        character.encode("ascii", "backslashreplace").decode() if ord(character) > 127 else f"\\x{ord(character):02x}"
-    )
 
 
 def json_text(value: object) -> str:

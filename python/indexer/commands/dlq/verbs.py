@@ -12,9 +12,9 @@ from typing import Any, TextIO
 from indexer.commands.dlq import texts
 from indexer.commands.dlq.letters import Letters, Selection, opened
 from indexer.commands.dlq.retry import fields, retry
-from indexer.commands.wording import quantity
 from indexer.connections.redis_connection import open_redis
 from indexer.errors import ConfigError, ExitCode, IndexerError, NotFoundError, StoppedEarlyError
+from indexer.wording import printable, quantity
 
 
 class _ReaderGoneError(Exception):
@@ -91,7 +91,7 @@ async def _retry(letters: Letters, selection: Selection, settings: Mapping[str, 
         done = await retry(letters, redis, selection, fields(settings["streams"], settings["label_stream"]))
     finally:
         await redis.aclose()
-    where = ", ".join(f"{texts.printable(stream)} {number:,}" for stream, number in sorted(done.added.items()))
+    where = ", ".join(f"{printable(stream)} {number:,}" for stream, number in sorted(done.added.items()))
     _say(f"added {quantity(done.added.total(), 'message')} again" + (f": {where}" if where else ""))
     if others := done.added.total() - done.removed:
         taken = quantity(others, "letter was", "letters were")

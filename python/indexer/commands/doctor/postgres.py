@@ -10,9 +10,9 @@ import asyncpg
 from indexer.commands.doctor.finding import Fact, Finding, Unseen, Yielded
 from indexer.commands.doctor.subject import Subject
 from indexer.commands.status.ledger import SESSIONS, reading
-from indexer.commands.wording import quantity
 from indexer.schema import check
 from indexer.schema.needs import TABLES
+from indexer.wording import quantity
 
 AREA = "postgres"
 LEAST = 130_000

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from indexer.commands.dlq.texts import printable
 from indexer.commands.doctor.examination import Report
-from indexer.commands.wording import quantity
+from indexer.wording import printable, quantity
 
 
 def lines(report: Report) -> Iterator[str]:

@@ -12,7 +12,6 @@ from redis.asyncio import Redis
 
 from indexer.commands.handover.holdings import Group, groups_of, holdings, refuse_living, take_name
 from indexer.commands.handover.release import Released, add_again, give
-from indexer.commands.wording import quantity
 from indexer.configuration.settings import Settings
 from indexer.connections.database import Connection
 from indexer.connections.redis_connection import open_redis
@@ -20,6 +19,7 @@ from indexer.daemon import service
 from indexer.errors import ConfigError, ExitCode
 from indexer.lane.pipeline import REDIS_AWAY
 from indexer.schema.connection import connected
+from indexer.wording import quantity
 
 TELL_S = 2.0
 """Between two lines that say how far it is."""

@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from indexer.commands.handover.holdings import Group
-from indexer.commands.wording import quantity
 from indexer.errors import StoppedEarlyError
 from indexer.lane.pending import acknowledge_vanished, claim, held
+from indexer.wording import quantity
 
 PAGE = 100
 """Entries that are in memory at a time, bodies included."""

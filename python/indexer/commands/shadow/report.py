@@ -10,8 +10,8 @@ import orjson
 from indexer.commands.shadow.comparing import Compared
 from indexer.commands.shadow.judging import KNOWN, Verdict
 from indexer.commands.shadow.rows import Difference
-from indexer.commands.wording import quantity
 from indexer.demo.terminal import readable
+from indexer.wording import quantity
 
 LONGEST = 160
 """Letters of a value that are shown."""

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from indexer.commands.control.commands import described
-from indexer.commands.dlq.texts import printable
 from indexer.commands.status.estimates import Empty
 from indexer.commands.status.watch import Snapshot, StreamState
-from indexer.commands.wording import quantity
+from indexer.wording import printable, quantity
 
 MOST_DETAIL = 160
 MOST_CONSUMERS = 30

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from indexer.commands.wording import quantity
 from indexer.errors import ConfigError
 from indexer.fold import aturi
 from indexer.fold.tid import LATEST_MS
 from indexer.records import RECORDS
+from indexer.wording import quantity
 
 State = str
 """`queued`, `pending`, `acknowledged` (in a stream); `stale`, `refused`, `ignored` (what becomes of such a message);

@@ -7,13 +7,13 @@ import asyncpg
 import orjson
 
 from indexer.commands.trace.facts import Fact, Target, iso, ms_of
-from indexer.commands.wording import quantity
 from indexer.configuration.values import quoted
 from indexer.connections.database import Connection
 from indexer.fold.tid import LATEST_MS, instant
 from indexer.records import RECORDS
 from indexer.schema.catalog import tables
 from indexer.sink.counts import COLUMNS
+from indexer.wording import quantity
 
 LIMIT_MS = 30_000
 MOST_LETTERS = 100

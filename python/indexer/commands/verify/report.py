@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from indexer.commands.dlq.texts import printable
 from indexer.commands.verify.finding import Finding
-from indexer.commands.wording import quantity
+from indexer.wording import printable, quantity
 
 REMEMBERED = 200_000
 

@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 import structlog
 
 from indexer import _native
-from indexer.commands.dlq.texts import printable
 from indexer.commands.status import texts
 from indexer.commands.status.ledger import Ledger
 from indexer.commands.status.watch import Snapshot
@@ -18,6 +17,7 @@ from indexer.configuration import secrets
 from indexer.configuration.settings import Settings
 from indexer.daemon.page.history import EVERY_S, History
 from indexer.daemon.page.watch import InnerWatch
+from indexer.wording import printable
 
 log = structlog.get_logger()
 
