@@ -106,7 +106,7 @@ def commands() -> Iterator[str]:
     yield "codes](exit-codes.md) are the same everywhere. `python -m indexer.embedded` starts private servers to try"
     yield "things with, until Ctrl-C: see the [tutorial](../tutorial.md)."
     yield ""
-    yield from _parser(cli._parser())
+    yield from _parser(cli.parser())
 
 
 def _parser(parser: argparse.ArgumentParser) -> Iterator[str]:

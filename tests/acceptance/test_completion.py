@@ -10,7 +10,7 @@ import pytest
 from indexer import cli
 from indexer.commands import flags
 
-EVERYTHING = [(words, parser) for words, parser in flags.parsers(cli._parser()) if words]
+EVERYTHING = [(words, parser) for words, parser in flags.parsers(cli.parser()) if words]
 ASK_BASH = """
 source /dev/stdin
 { while IFS= read -r asked; do
@@ -55,7 +55,7 @@ def offered(program: tuple[str, ...], shell: str, lines: list[str]) -> list[set[
 def questions() -> list[tuple[str, set[str]]]:
     """Lines that are begun, and what must be offered there."""
     asked = []
-    for words, parser in flags.parsers(cli._parser()):
+    for words, parser in flags.parsers(cli.parser()):
         begun = " ".join(("indexer", *words))
         long = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
         asked.append((f"{begun} --", long))
@@ -104,5 +104,5 @@ def test_shell_understands_its_script(shell: str) -> None:
 
 
 def test_help_does_not_wait_for_it() -> None:
-    code = "import sys; from indexer import cli; cli._parser(); sys.exit('shtab' in sys.modules)"
+    code = "import sys; from indexer import cli; cli.parser(); sys.exit('shtab' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

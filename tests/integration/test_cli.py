@@ -66,7 +66,7 @@ def test_help_of_run_names_every_setting_with_flag_variable_and_default() -> Non
 
 
 def test_help_loads_nothing_heavy() -> None:
-    script = "import sys; from indexer import cli; cli._parser().format_help(); print(*sys.modules)"
+    script = "import sys; from indexer import cli; cli.parser().format_help(); print(*sys.modules)"
     path = str(Path(indexer.__file__).parents[1])
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": path}
     found = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)

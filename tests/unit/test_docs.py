@@ -67,7 +67,7 @@ def test_lost_connections_are_outages() -> None:
 def test_commands_about_dead_letters_are_as_they_are_written() -> None:
     text = (ROOT / "docs/dead-letters.md").read_text(encoding="utf-8")
     commands = re.findall(r"^indexer (dlq [^#\n]+)", text, re.M)
-    verbs = {cli._parser().parse_args(shlex.split(command)).verb for command in commands}
+    verbs = {cli.parser().parse_args(shlex.split(command)).verb for command in commands}
     assert verbs == {"ls", "show", "retry", "drop", "export"}
 
 
@@ -76,7 +76,7 @@ def test_commands_that_move_entries_are_as_they_are_written() -> None:
     commands = [shlex.split(command) for command in re.findall(r"^indexer ([^#\n]+)", text, re.M)]
     assert {command[0] for command in commands} == {"takeover", "release"}
     for command in commands:
-        given = cli._parser().parse_args(command)
+        given = cli.parser().parse_args(command)
         assert given.consumer in {"one", "indexer-1"}
 
 
@@ -85,7 +85,7 @@ def test_commands_that_verify_and_mend_are_as_they_are_written() -> None:
     commands = [shlex.split(command) for command in re.findall(r"^python -m indexer ([^#\n]+)", text, re.M)]
     assert {command[0] for command in commands} == {"verify", "reconcile", "schema"}
     for command in commands:
-        cli._parser().parse_args(command)
+        cli.parser().parse_args(command)
 
 
 def test_all_that_verify_can_find_is_listed() -> None:
@@ -101,7 +101,7 @@ def test_commands_for_operators_are_as_they_are_written() -> None:
     commands = re.findall(r"^\$ (?:\w+=\S+ )*python -m indexer ([^|(\n]+)", text, re.M)
     words = [shlex.split(command) for command in commands]
     for command in words:
-        cli._parser().parse_args(command)
+        cli.parser().parse_args(command)
     headings = re.findall(r"^## `(.+)`$", text, re.M)
     for heading in headings:
         assert any(command[: len(heading.split())] == heading.split() for command in words), heading
@@ -118,7 +118,7 @@ def test_commands_of_the_migration_guide_are_as_they_are_written() -> None:
     for line in lines:
         words = shlex.split(line, comments=True)
         if words[0] == "indexer":
-            cli._parser().parse_args(words[1:])
+            cli.parser().parse_args(words[1:])
         elif words[0] == "export":
             assert words[1].partition("=")[0] in {name for row in OPTIONS for name in row.variables}
         else:

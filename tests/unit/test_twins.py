@@ -21,7 +21,7 @@ def every_flag() -> list[Flag]:
     """All but `--help` and `--version`, which end the command."""
     return [
         (words, parser, action)
-        for words, parser in flags.parsers(cli._parser())
+        for words, parser in flags.parsers(cli.parser())
         for action in parser._actions
         if action.option_strings and not isinstance(action, argparse._HelpAction | cli._Version)
     ]
@@ -47,12 +47,12 @@ def test_every_flag_says_its_variable_its_unit_and_its_default() -> None:
 
 
 def test_help_of_every_command_can_be_shown() -> None:
-    for words, parser in flags.parsers(cli._parser()):
+    for words, parser in flags.parsers(cli.parser()):
         assert " ".join(("usage: indexer", *words)) in parser.format_help()
 
 
 def test_flags_that_end_a_command_have_none() -> None:
-    for _, parser in flags.parsers(cli._parser()):
+    for _, parser in flags.parsers(cli.parser()):
         for action in parser._actions:
             if isinstance(action, argparse._HelpAction | cli._Version):
                 assert "[" not in (action.help or "")
@@ -79,7 +79,7 @@ def test_variable_of_a_command_does_what_its_flag_does() -> None:
             parser._get_value(action, text)
         except argparse.ArgumentError:
             continue
-        assert twins.given(cli._parser(), words, {name: text}) == [*words, *asked], name
+        assert twins.given(cli.parser(), words, {name: text}) == [*words, *asked], name
         assert unknown_variables({name: text}) == []
         tried += 1
     assert tried > 25
@@ -87,7 +87,7 @@ def test_variable_of_a_command_does_what_its_flag_does() -> None:
 
 def test_flag_wins_over_its_variable() -> None:
     environ = {"INDEXER_STATUS_INTERVAL": "7", "INDEXER_STATUS_JSON": "true"}
-    parser = cli._parser()
+    parser = cli.parser()
     given = parser.parse_args(twins.given(parser, ["status", "--interval", "3"], environ))
     assert (given.interval, given.json) == (3, True)
     assert parser.parse_args(twins.given(parser, ["status"], environ)).interval == 7
@@ -96,7 +96,7 @@ def test_flag_wins_over_its_variable() -> None:
 
 
 def test_required_flag_may_be_a_variable() -> None:
-    parser = cli._parser()
+    parser = cli.parser()
     given = parser.parse_args(twins.given(parser, ["takeover"], {"INDEXER_TAKEOVER_CONSUMER": "one"}))
     assert given.consumer == "one"
 
@@ -110,7 +110,7 @@ def test_required_flag_may_be_a_variable() -> None:
 )
 def test_wrong_value_names_the_variable(name: str, text: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError) as raised:
-        twins.given(cli._parser(), ["status"], {name: text})
+        twins.given(cli.parser(), ["status"], {name: text})
     assert (raised.value.what, raised.value.cause) == (f"{name}={text} is not allowed", cause)
     done = subprocess.run(
         [sys.executable, "-m", "indexer", "status"],

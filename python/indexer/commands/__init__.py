@@ -1,1 +1,1 @@
-"""The commands beside `run`: a package each, with its flags in `arguments`; what flags share is in `flags.py`."""
+"""The commands: a module, or a package with its flags in `arguments`; what flags share is in `flags.py`."""
