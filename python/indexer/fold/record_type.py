@@ -91,7 +91,7 @@ class Table:
 
 
 TEXT = "text"
-COMMON = {"uri": TEXT, "cid": TEXT, "creator": TEXT}
+PROVENANCE = {"uri": TEXT, "cid": TEXT, "creator": TEXT}
 DATES = {"createdAt": TEXT, "indexedAt": TEXT}
 
 
@@ -157,8 +157,8 @@ class RecordType:
     """Called with URI, creator, CID and duplicate key of the row that goes, and the wall clock."""
 
 
-def common(version: Version) -> tuple[object, object, object]:
-    """The values of `COMMON`."""
+def provenance(version: Version) -> tuple[object, object, object]:
+    """The values of `PROVENANCE`: which record a row comes from, in which version, and whose it is."""
     return version.uri, version.cid, version.creator
 
 

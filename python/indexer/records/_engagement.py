@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from indexer.fold import aturi
-from indexer.fold.record_type import Notice, Row, Version, common, dates, sort_at
+from indexer.fold.record_type import Notice, Row, Version, dates, provenance, sort_at
 
 if TYPE_CHECKING:
     from indexer.fold.world import World
@@ -15,7 +15,7 @@ def engagement_row(version: Version) -> Row:
     subject = version.value["subject"]
     via = version.value.get("via")
     return (
-        *common(version),
+        *provenance(version),
         subject["uri"],
         subject["cid"],
         via["uri"] if via else None,

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.fold.record_type import COMMON, DATES, TEXT, Key, RecordType, Row, Table, Version, common, dates
+from indexer.fold.record_type import DATES, PROVENANCE, TEXT, Key, RecordType, Row, Table, Version, dates, provenance
 
 if TYPE_CHECKING:
     from indexer.fold.world import World
 
-ACTOR_BLOCK = Table("actor_block", {**COMMON, "subjectDid": TEXT, **DATES}, order=("creator", "subjectDid"))
+ACTOR_BLOCK = Table("actor_block", {**PROVENANCE, "subjectDid": TEXT, **DATES}, order=("creator", "subjectDid"))
 
 
 def key(version: Version) -> Key:
@@ -16,7 +16,7 @@ def key(version: Version) -> Key:
 
 
 def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
-    yield ACTOR_BLOCK, (*common(version), version.value["subject"], *dates(version))
+    yield ACTOR_BLOCK, (*provenance(version), version.value["subject"], *dates(version))
 
 
 RECORD = RecordType(

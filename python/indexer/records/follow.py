@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from indexer.fold.record_type import (
-    COMMON,
     DATES,
+    PROVENANCE,
     TEXT,
     Counter,
     Key,
@@ -14,8 +14,8 @@ from indexer.fold.record_type import (
     Row,
     Table,
     Version,
-    common,
     dates,
+    provenance,
     sort_at,
 )
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FOLLOW = Table(
     "follow",
-    {**COMMON, "subjectDid": TEXT, **DATES},
+    {**PROVENANCE, "subjectDid": TEXT, **DATES},
     order=("creator", "subjectDid"),
     counters=(
         Counter("profile_agg", "followersCount", by="subjectDid"),
@@ -38,7 +38,7 @@ def key(version: Version) -> Key:
 
 
 def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
-    yield FOLLOW, (*common(version), version.value["subject"], *dates(version))
+    yield FOLLOW, (*provenance(version), version.value["subject"], *dates(version))
 
 
 def notices(version: Version, _world: "World") -> Iterable[Notice]:

@@ -3,7 +3,18 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.fold.record_type import COMMON, DATES, TEXT, RecordType, Row, Table, Version, blob_cid, common, dates
+from indexer.fold.record_type import (
+    DATES,
+    PROVENANCE,
+    TEXT,
+    RecordType,
+    Row,
+    Table,
+    Version,
+    blob_cid,
+    dates,
+    provenance,
+)
 
 if TYPE_CHECKING:
     from indexer.fold.world import World
@@ -11,7 +22,7 @@ if TYPE_CHECKING:
 LIST = Table(
     "list",
     {
-        **COMMON,
+        **PROVENANCE,
         "name": TEXT,
         "purpose": TEXT,
         "description": TEXT,
@@ -27,7 +38,7 @@ def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
     yield (
         LIST,
         (
-            *common(version),
+            *provenance(version),
             value["name"],
             value["purpose"],
             value.get("description"),

@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.fold.record_type import COMMON, DATES, RecordType, Row, Table, Version, common, dates
+from indexer.fold.record_type import DATES, PROVENANCE, RecordType, Row, Table, Version, dates, provenance
 
 if TYPE_CHECKING:
     from indexer.fold.world import World
 
-LABELER = Table("labeler", {**COMMON, **DATES})
+LABELER = Table("labeler", {**PROVENANCE, **DATES})
 
 
 def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
     if version.rkey == "self":
-        yield LABELER, (*common(version), *dates(version))
+        yield LABELER, (*provenance(version), *dates(version))
 
 
 RECORD = RecordType("app.bsky.labeler.service", (LABELER,), rows)

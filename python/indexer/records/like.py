@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from indexer.fold.record_type import (
-    COMMON,
     DATES,
+    PROVENANCE,
     TEXT,
     Counter,
     Key,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LIKE = Table(
     "like",
-    {**COMMON, "subject": TEXT, "subjectCid": TEXT, "via": TEXT, "viaCid": TEXT, **DATES},
+    {**PROVENANCE, "subject": TEXT, "subjectCid": TEXT, "via": TEXT, "viaCid": TEXT, **DATES},
     order=("subject", "creator"),
     counters=(Counter("post_agg", "likeCount", by="subject"),),
 )

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from indexer.fold import aturi
-from indexer.fold.record_type import COMMON, DATES, TEXT, Key, RecordType, Row, Table, Version, common, dates
+from indexer.fold.record_type import DATES, PROVENANCE, TEXT, Key, RecordType, Row, Table, Version, dates, provenance
 
 if TYPE_CHECKING:
     from indexer.fold.world import World
 
 LIST_ITEM = Table(
-    "list_item", {**COMMON, "subjectDid": TEXT, "listUri": TEXT, **DATES}, order=("listUri", "subjectDid")
+    "list_item", {**PROVENANCE, "subjectDid": TEXT, "listUri": TEXT, **DATES}, order=("listUri", "subjectDid")
 )
 
 
@@ -23,7 +23,7 @@ def key(version: Version) -> Key:
 
 
 def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
-    yield LIST_ITEM, (*common(version), version.value["subject"], version.value["list"], *dates(version))
+    yield LIST_ITEM, (*provenance(version), version.value["subject"], version.value["list"], *dates(version))
 
 
 RECORD = RecordType(

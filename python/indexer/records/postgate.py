@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.fold.record_type import COMMON, DATES, TEXT, RecordType, Row, Table, Version, common, dates
+from indexer.fold.record_type import DATES, PROVENANCE, TEXT, RecordType, Row, Table, Version, dates, provenance
 from indexer.records._gate import is_gate_of
 
 if TYPE_CHECKING:
     from indexer.fold.world import World
 
-POST_GATE = Table("post_gate", {**COMMON, "postUri": TEXT, **DATES})
+POST_GATE = Table("post_gate", {**PROVENANCE, "postUri": TEXT, **DATES})
 
 
 def belongs(version: Version) -> bool:
@@ -17,7 +17,7 @@ def belongs(version: Version) -> bool:
 
 
 def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
-    yield POST_GATE, (*common(version), version.value["post"], *dates(version))
+    yield POST_GATE, (*provenance(version), version.value["post"], *dates(version))
 
 
 def arrive(version: Version, world: "World") -> None:

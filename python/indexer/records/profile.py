@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from indexer.fold import aturi
-from indexer.fold.record_type import COMMON, TEXT, Notice, RecordType, Row, Table, Version, blob_cid, common
+from indexer.fold.record_type import PROVENANCE, TEXT, Notice, RecordType, Row, Table, Version, blob_cid, provenance
 
 if TYPE_CHECKING:
     from indexer.fold.world import World
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 PROFILE = Table(
     "profile",
     {
-        **COMMON,
+        **PROVENANCE,
         "displayName": TEXT,
         "description": TEXT,
         "avatarCid": TEXT,
@@ -33,7 +33,7 @@ def rows(version: Version, world: "World") -> Iterable[tuple[Table, Row]]:
     yield (
         PROFILE,
         (
-            *common(version),
+            *provenance(version),
             value.get("displayName"),
             value.get("description"),
             blob_cid(value.get("avatar")),

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from indexer.fold import aturi
 from indexer.fold.record_type import (
-    COMMON,
     DATES,
+    PROVENANCE,
     TEXT,
     Counter,
     Key,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REPOST = Table(
     "repost",
-    {**COMMON, "subject": TEXT, "subjectCid": TEXT, "via": TEXT, "viaCid": TEXT, **DATES},
+    {**PROVENANCE, "subject": TEXT, "subjectCid": TEXT, "via": TEXT, "viaCid": TEXT, **DATES},
     order=("creator", "subject"),
     counters=(Counter("post_agg", "repostCount", by="subject"),),
 )

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from indexer.fold.record_type import (
-    COMMON,
     DATES,
+    PROVENANCE,
     TEXT,
     Key,
     Notice,
@@ -13,8 +13,8 @@ from indexer.fold.record_type import (
     Row,
     Table,
     Version,
-    common,
     dates,
+    provenance,
     sort_at,
 )
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 VERIFICATION = Table(
     "verification",
-    {**COMMON, "rkey": TEXT, "subject": TEXT, "handle": TEXT, "displayName": TEXT, **DATES},
+    {**PROVENANCE, "rkey": TEXT, "subject": TEXT, "handle": TEXT, "displayName": TEXT, **DATES},
     order=("subject", "creator"),
 )
 
@@ -36,7 +36,7 @@ def rows(version: Version, _world: "World") -> Iterable[tuple[Table, Row]]:
     value = version.value
     yield (
         VERIFICATION,
-        (*common(version), version.rkey, value["subject"], value["handle"], value["displayName"], *dates(version)),
+        (*provenance(version), version.rkey, value["subject"], value["handle"], value["displayName"], *dates(version)),
     )
 
 

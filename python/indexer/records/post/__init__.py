@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from indexer.fold.record_type import COMMON, DATES, TEXT, Counter, RecordType, Row, Table, Version, common, dates
+from indexer.fold.record_type import (
+    DATES,
+    PROVENANCE,
+    TEXT,
+    Counter,
+    RecordType,
+    Row,
+    Table,
+    Version,
+    dates,
+    provenance,
+)
 from indexer.fold.world import Post
 from indexer.records._feed_item import FEED_ITEM, feed_item
 from indexer.records.post.embeds import EMBED_TABLES, embed_rows, embedded_record, quoted_post
@@ -19,7 +30,7 @@ if TYPE_CHECKING:
 POST = Table(
     "post",
     {
-        **COMMON,
+        **PROVENANCE,
         "text": TEXT,
         "replyRoot": TEXT,
         "replyRootCid": TEXT,
@@ -84,7 +95,7 @@ def rows(version: Version, world: "World") -> Iterator[tuple[Table, Row]]:
     yield (
         POST,
         (
-            *common(version),
+            *provenance(version),
             value["text"],
             root["uri"] if root else None,
             root["cid"] if root else None,
