@@ -10,7 +10,7 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from indexer.daemon import health, service, supervision
+from indexer.daemon import health, supervision
 from indexer.daemon.supervision import Supervisor, beat, relying, waiting, with_pulse
 from indexer.errors import ExitCode, IndexerError
 from indexer.lane.pipeline import Lane
@@ -23,7 +23,7 @@ TASKS = {
     "reader": "indexer.lane.pipeline:Lane._read",
     "lease": "indexer.daemon.lease:Lease.keep",
     "adoption": "indexer.lane.adoption:Adopter.run",
-    "samples": "indexer.daemon.service:keep_fresh",
+    "samples": "indexer.daemon.tasks:keep_fresh",
     "recount": "indexer.sink.recount:Recounter.run",
     "handles": "indexer.daemon.handle_worker:HandleWorker.run",
     "deletions": "indexer.removal.worker:RemovalWorker.asking",
@@ -233,7 +233,7 @@ async def supervised(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]) -
         except IndexerError as fault:
             return fault.what
         finally:
-            await service._ended({*supervisor.tasks, done})
+            await supervision.ended({*supervisor.tasks, done})
 
 
 async def test_task_that_beats_or_waits_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from indexer.connections.database import Pool, open_pool
 from indexer.daemon import lease as leases
-from indexer.daemon import service, supervision
+from indexer.daemon import supervision
 from indexer.daemon.metrics import Metrics
 from indexer.lane import adoption, pending
 from indexer.lane.adoption import Adopter
@@ -75,7 +75,7 @@ async def running(*instances: Instance) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await service._ended(tasks)
+        await supervision.ended(tasks)
 
 
 def _end_test(test: "asyncio.Task[Any]") -> Callable[["asyncio.Task[Any]"], None]:
@@ -374,7 +374,7 @@ async def test_who_is_to_stop_counts_as_alive(pool: "Pool", redis: "Redis", monk
         supervisor.start(one.adopter.run(one.stop), "adoption")
         finished = asyncio.create_task(asyncio.sleep(2))
         assert await supervisor.first({finished}) == {finished}
-        await service._ended(supervisor.tasks)
+        await supervision.ended(supervisor.tasks)
 
 
 async def test_halted_lane_claims_nothing(pool: "Pool", redis: "Redis") -> None:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from contextvars import ContextVar
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -34,6 +34,7 @@ BLOCKED_S = 7.0
 """Of processor time in which the event loop did not come round: one batch takes it for a tenth of a second."""
 LAST_S = 2.0
 """From a fault to the end of the process, whatever closing takes."""
+CANCEL_AGAIN_S = 0.5
 
 
 class Pulse:
@@ -170,6 +171,16 @@ class Supervisor:
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+async def ended(tasks: Collection["asyncio.Future[Any]"]) -> None:
+    """Cancel tasks until they have ended: a client that is just connecting, or tries again, may lose a cancellation."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)  # what they raised was looked at before
 
 
 def end_soon(fault: Exception) -> None:

@@ -5,12 +5,12 @@ from contextlib import suppress
 
 import pytest
 
-from indexer.daemon import service
+from indexer.daemon import supervision
 
 
 async def test_task_that_loses_a_cancellation_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a Redis client does that is just connecting: `run --drain` on an empty server hung now and then."""
-    monkeypatch.setattr(service, "CANCEL_AGAIN_S", 0.01)
+    monkeypatch.setattr(supervision, "CANCEL_AGAIN_S", 0.01)
 
     async def deaf() -> None:
         with suppress(asyncio.CancelledError):
@@ -22,5 +22,5 @@ async def test_task_that_loses_a_cancellation_is_told_again(monkeypatch: pytest.
 
     tasks = {asyncio.create_task(deaf()), asyncio.create_task(failed())}
     await asyncio.sleep(0)  # both have begun
-    await service._ended(tasks)
+    await supervision.ended(tasks)
     assert all(task.done() for task in tasks)
