@@ -434,37 +434,6 @@ INSERT INTO {schema}.profile_agg (did) SELECT unnest($1::text[]) ON CONFLICT DO 
 -- name: lock_profile_aggregates
 SELECT 1 FROM {schema}.profile_agg WHERE did = ANY($1::text[]) ORDER BY did FOR NO KEY UPDATE
 
--- name: recount_likeCount
--- Counts of rows, taken after the aggregates' rows were locked (records.md 8; DIV-15 for quotes).
-UPDATE {schema}.post_agg a SET "likeCount" = (SELECT count(*) FROM {schema}."like" t WHERE t.subject = a.uri)
-WHERE a.uri = ANY($1::text[])
-
--- name: recount_repostCount
-UPDATE {schema}.post_agg a SET "repostCount" = (SELECT count(*) FROM {schema}.repost t WHERE t.subject = a.uri)
-WHERE a.uri = ANY($1::text[])
-
--- name: recount_replyCount
-UPDATE {schema}.post_agg a SET "replyCount" = (
-    SELECT count(*) FROM {schema}.post t WHERE t."replyParent" = a.uri AND NOT coalesce(t."violatesThreadGate", false)
-) WHERE a.uri = ANY($1::text[])
-
--- name: recount_quoteCount
-UPDATE {schema}.post_agg a SET "quoteCount" = (SELECT count(*) FROM {schema}.quote t WHERE t.subject = a.uri)
-WHERE a.uri = ANY($1::text[])
-
--- name: recount_followersCount
-UPDATE {schema}.profile_agg a SET "followersCount" = (
-    SELECT count(*) FROM {schema}.follow t WHERE t."subjectDid" = a.did
-) WHERE a.did = ANY($1::text[])
-
--- name: recount_followsCount
-UPDATE {schema}.profile_agg a SET "followsCount" = (SELECT count(*) FROM {schema}.follow t WHERE t.creator = a.did)
-WHERE a.did = ANY($1::text[])
-
--- name: recount_postsCount
-UPDATE {schema}.profile_agg a SET "postsCount" = (SELECT count(*) FROM {schema}.post t WHERE t.creator = a.did)
-WHERE a.did = ANY($1::text[])
-
 -- name: take_number
 -- The transaction gets its number here, before it looks at anything: who waits for all older numbers waits for it.
 SELECT pg_current_xact_id()

@@ -17,6 +17,7 @@ from indexer.daemon.supervision import beat, relying
 from indexer.sink.faults import fault_class
 from indexer.sink.murmur import murmur3_32
 from indexer.sink.statements import Statements
+from indexer.sink.writer import COUNTERS
 
 log = structlog.get_logger()
 
@@ -27,7 +28,6 @@ WINDOW_S = 1.0
 RETRY_S = 0.1
 """Between two looks at what is in somebody else's hands, at the end."""
 
-_OF_POSTS = ("likeCount", "repostCount", "replyCount", "quoteCount")
 _GUARDED = {"postsCount": "postCount", "followsCount": "followsCount"}
 """Counters that the reference guards, and what it calls them in the keys of its locks."""
 
@@ -125,14 +125,18 @@ class Recounter:
         return True
 
     async def _count(self, connection: Connection, keys: dict[str, set[str]]) -> None:
-        for aggregate, is_here in (("post", True), ("profile", False)):
-            mine = {c: sorted(k) for c, k in sorted(keys.items()) if (c in _OF_POSTS) is is_here and k}
+        for aggregate in ("post", "profile"):
+            mine = {
+                counter: sorted(subjects)
+                for counter, subjects in sorted(keys.items())
+                if COUNTERS[counter][1].aggregate == f"{aggregate}_agg" and subjects
+            }
             rows = sorted(set().union(*mine.values()))
             if rows:
                 await connection.execute(self._statements[f"add_{aggregate}_aggregates"], rows)
                 await connection.execute(self._statements[f"lock_{aggregate}_aggregates"], rows)
             for counter, subjects in mine.items():
-                await connection.execute(self._statements[f"recount_{counter}"], subjects)
+                await connection.execute(self._statements.recount(*COUNTERS[counter]), subjects)
 
     async def _try(self, connection: Connection, counter: str, keys: list[str], which: str) -> set[str]:
         """Those of `keys` whose lock was free; it is ours until the end of the transaction."""

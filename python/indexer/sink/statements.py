@@ -4,7 +4,7 @@ from collections.abc import Collection
 from importlib.resources import files
 
 from indexer.configuration.values import quoted
-from indexer.fold.record_type import Key, Table
+from indexer.fold.record_type import Counter, Key, Table
 
 STATEMENT_TIMEOUT_MS = 60_000
 """No statement runs longer. The longest honest one removes the reposts' feed items of a post that many reposted."""
@@ -14,6 +14,7 @@ IDLE_TIMEOUT_MS = 15_000
 """Who stands still in a transaction loses it: its locks would hold up the neighbours. The longest honest pause is the
 fold of a batch, a fraction of a second."""
 
+AGGREGATE_KEYS = {"post_agg": "uri", "profile_agg": "did"}
 _SQL_TYPES = {"text": "text", "jsonb": "text", "boolean": "boolean"}
 
 
@@ -74,6 +75,15 @@ class Statements:
         returning = ", ".join(f'"{name}"' for name in counted(table)) or "1"
         return f'DELETE FROM {self.schema}."{table.name}" WHERE "{table.owner}" = ANY($1::text[]) RETURNING {returning}'
 
+    def recount(self, table: Table, counter: Counter) -> str:
+        """Set a counter to the number of rows that it counts, after the aggregates' rows were locked."""
+        key = f"a.{AGGREGATE_KEYS[counter.aggregate]}"
+        return (
+            f'UPDATE {self.schema}."{counter.aggregate}" a SET "{counter.column}" = (\n'
+            f'    SELECT count(*) FROM {self.schema}."{table.name}" t WHERE {counts_for(counter, key)}\n'
+            f") WHERE {key} = ANY($1::text[])"
+        )
+
     def rows_behind(self, table: str, column: str) -> str:
         """A page of a unique key, in its order."""
         rows = f'SELECT "{column}" FROM {self.schema}."{table}" WHERE "{column}" > $1::text'
@@ -97,6 +107,12 @@ def counted(table: Table) -> Key:
     """The columns that decide what a row counts for."""
     names = [name for counter in table.counters for name in (counter.by, counter.unless) if name is not None]
     return tuple(dict.fromkeys(names))
+
+
+def counts_for(counter: Counter, key: str) -> str:
+    """Which rows `t` of its table a counter counts for a key (records.md 8; DIV-15 for quotes)."""
+    unless = f' AND NOT coalesce(t."{counter.unless}", false)' if counter.unless else ""
+    return f't."{counter.by}" = {key}{unless}'
 
 
 def _list(columns: Key, prefix: str = "") -> str:

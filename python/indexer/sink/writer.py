@@ -36,6 +36,8 @@ TABLES: tuple[Table, ...] = tuple(
     )
 )
 """Every table of records in the order of writing: gates before posts, which look at them; what hangs on posts last."""
+COUNTERS = {counter.column: (table, counter) for table in TABLES for counter in table.counters}
+"""Every counter by its column, with the table whose rows it counts."""
 
 RECORD = Table("record", dict.fromkeys(("uri", "cid", "did", "json", "rev", "indexedAt"), TEXT))
 NOTIFICATION = Table(

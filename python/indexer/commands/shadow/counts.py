@@ -11,21 +11,11 @@ from indexer.commands.shadow.window import Window
 from indexer.configuration.values import quoted
 from indexer.connections.database import Connection
 from indexer.records.post.embeds import quoted_post
-from indexer.sink.writer import TABLES
+from indexer.sink.statements import AGGREGATE_KEYS, counts_for
+from indexer.sink.writer import COUNTERS
 
 STRAYS_TIMEOUT = "5s"
 COUNTS_TIMEOUT = "60s"
-_COUNTED = {
-    counter.column: (
-        counter.aggregate,
-        table.name,
-        f"t.{quoted(counter.by)} = k.key"
-        + (f" AND NOT coalesce(t.{quoted(counter.unless)}, false)" if counter.unless else ""),
-    )
-    for table in TABLES
-    for counter in table.counters
-}
-"""Column: aggregate, table, and which rows count (records.md 8)."""
 _BY_SUBJECT = (
     ("like", "subject"), ("repost", "subject"), ("quote", "subject"), ("feed_item", "postUri"), ("post", "replyParent"),
     ("thread_gate", "postUri"), ("post_gate", "postUri"), ("list_item", "listUri"),
@@ -47,13 +37,13 @@ async def miscounted(
     """
     posts, dids = _touched(window)
     found: list[tuple[Difference, bool]] = []
-    for column, (aggregate, table, counts) in _COUNTED.items():
-        key = "uri" if aggregate == "post_agg" else "did"
+    for column, (table, counter) in COUNTERS.items():
+        aggregate, key = counter.aggregate, AGGREGATE_KEYS[counter.aggregate]
         rows = await _briefly(
             connection,
             COUNTS_TIMEOUT,
             f"""SELECT * FROM (SELECT k.key, coalesce(a.{quoted(column)}, 0) AS stored,
-                (SELECT count(*) FROM {layout.name(table)} t WHERE {counts}) AS counted
+                (SELECT count(*) FROM {layout.name(table.name)} t WHERE {counts_for(counter, "k.key")}) AS counted
             FROM unnest($1::text[]) k (key) LEFT JOIN {layout.name(aggregate)} a ON a.{key} = k.key) c
             WHERE stored <> counted""",
             sorted(posts if aggregate == "post_agg" else dids),

@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from indexer.commands.verify.finding import Check, Finding, Look
-from indexer.commands.verify.statements import KEYS
 from indexer.fold.record_type import Table
 from indexer.sink.counts import COLUMNS
+from indexer.sink.statements import AGGREGATE_KEYS
 from indexer.sink.writer import TABLES
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def checks() -> Iterator[Check]:
             yield Check(table.name, table.owner, kinds, partial(_uncounted, table), _recount, f"{table.name}.counted")
     for aggregate, columns in COLUMNS.items():
         kinds = tuple(f"{aggregate}.{column}" for column in columns)
-        yield Check(aggregate, KEYS[aggregate], kinds, partial(wrong, aggregate), _recount, aggregate)
+        yield Check(aggregate, AGGREGATE_KEYS[aggregate], kinds, partial(wrong, aggregate), _recount, aggregate)
 
 
 async def wrong(

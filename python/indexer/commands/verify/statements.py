@@ -4,9 +4,8 @@ from collections.abc import Collection, Sequence
 
 from indexer.fold.record_type import Table
 from indexer.sink.counts import COLUMNS
-from indexer.sink.statements import Statements
-
-KEYS = {"post_agg": "uri", "profile_agg": "did"}
+from indexer.sink.statements import AGGREGATE_KEYS, Statements, counts_for
+from indexer.sink.writer import COUNTERS
 
 
 class VerifyStatements(Statements):
@@ -17,13 +16,10 @@ class VerifyStatements(Statements):
         self._named |= self._statements_of("indexer.commands.verify")
 
     def wrong_counters(self, aggregate: str, counters: Sequence[str]) -> str:
-        """Key, and for each counter its value and the count of its rows, where one differs.
-
-        What is counted is taken from the statements that recount (`recount_…`): there is one wording of it.
-        """
-        key = KEYS[aggregate]
+        """Key, and for each counter its value and the count of its rows, where one differs."""
+        key = AGGREGATE_KEYS[aggregate]
         values = [f'coalesce(g."{name}", 0) AS "{name}"' for name in COLUMNS[aggregate]]
-        counts = [f'a."{name}" AS v{n}, {self._subselect(name)} AS c{n}' for n, name in enumerate(counters)]
+        counts = [f'a."{name}" AS v{n}, ({self._rows_of(name, f"a.{key}")}) AS c{n}' for n, name in enumerate(counters)]
         differs = " OR ".join(f"w.v{n} <> w.c{n}" for n, _ in enumerate(counters))
         return (
             f"SELECT * FROM (SELECT a.{key}, {', '.join(counts)} FROM (\n"
@@ -31,13 +27,13 @@ class VerifyStatements(Statements):
             f'LEFT JOIN {self.schema}."{aggregate}" g ON g.{key} = k.key) a) w WHERE {differs}'
         )
 
-    def _subselect(self, counter: str) -> str:
-        text = self._named[f"recount_{counter}"]
-        return text.partition("= ")[2].partition("WHERE a.")[0].strip()
+    def _rows_of(self, column: str, key: str) -> str:
+        table, counter = COUNTERS[column]
+        return f'SELECT count(*) FROM {self.schema}."{table.name}" t WHERE {counts_for(counter, key)}'
 
     def uncounted(self, table: Table, by: str, aggregate: str) -> str:
         """Of rows by their owner: what they count for, where nothing is counted for it yet."""
-        key = KEYS[aggregate]
+        key = AGGREGATE_KEYS[aggregate]
         return (
             f'SELECT t."{table.owner}", t."{by}" FROM {self.schema}."{table.name}" t\n'
             f'WHERE t."{table.owner}" = ANY($1::text[]) AND t."{by}" IS NOT NULL\n'
