@@ -231,7 +231,7 @@ async def test_consumer_of_ours_need_not_be_idle_for_long(pool: "Pool", redis: "
     one = Instance(pool, redis)
     one.adopter = Adopter(pool, redis, [one.lane], 3_600_000)
     one.adopter._look_s = 0.05
-    one.adopter._lanes[0].liveness._restart_s = 0.3
+    one.adopter._groups[0].liveness._restart_s = 0.3
     async with running(one):
         await until_drained(redis)
     assert one.counted("indexer_claimed_total", reason="lease") == 2
@@ -440,7 +440,7 @@ async def test_after_trouble_the_time_begins_anew(
 
     async def since() -> float:
         await one.adopter._look()
-        return one.adopter._lanes[0].liveness._watched[b"typescript"].since
+        return one.adopter._groups[0].liveness._watched[b"typescript"].since
 
     async def away(*_: Any) -> Any:
         raise ConnectionError("away")

@@ -15,7 +15,7 @@ import pytest
 
 from indexer import cli
 from indexer.commands.verify import walk
-from indexer.commands.verify.ledger import Pass
+from indexer.commands.verify.checkpoints import Pass
 from indexer.commands.verify.reconciliation import Reconciliation
 from indexer.errors import ExitCode, StoppedEarlyError
 from indexer.sink.counts import Aggregates
@@ -132,7 +132,7 @@ async def test_broken_off_it_goes_on_where_it_was(database: str, monkeypatch: py
         await sink.feed([create(like_uri(A, f"{n:03}"), like(f"{POST}{n}"), REVS[n], C1) for n in range(40)])
         await sink.pool.execute("""UPDATE "like" SET cid = 'planted'""")
         stop, first = asyncio.Event(), Reconciliation(walker, checks(walker), 1.0)
-        note, seen = first._ledger.note, []
+        note, seen = first._checkpoints.note, []
 
         async def noting(one: object) -> None:
             await note(one)  # type: ignore[arg-type]
@@ -140,18 +140,18 @@ async def test_broken_off_it_goes_on_where_it_was(database: str, monkeypatch: py
             if len(seen) == 3:
                 stop.set()
 
-        monkeypatch.setattr(first._ledger, "note", noting)
+        monkeypatch.setattr(first._checkpoints, "note", noting)
         await first.all(stop)
         assert first.changed == {"like.differs": 15}
         again = Reconciliation(walker, checks(walker), 1.0)
         looked_at: dict[str, int] = {}
-        keep = again._ledger.note
+        keep = again._checkpoints.note
 
         async def keeping(one: Pass) -> None:
             await keep(one)
             looked_at[one.name] = one.keys
 
-        monkeypatch.setattr(again._ledger, "note", keeping)
+        monkeypatch.setattr(again._checkpoints, "note", keeping)
         await again.all(asyncio.Event())
         assert looked_at["record"] == 40, "what was done is looked at again"
         assert again.changed == {"like.differs": 40}  # in all
@@ -163,13 +163,13 @@ async def test_newer_run_takes_over(database: str) -> None:
     async with writing(database) as sink, walking(database, "like") as walker:
         await sink.feed(world())
         older, newer = (Reconciliation(walker, checks(walker), 1.0) for _ in range(2))
-        note = older._ledger.note
+        note = older._checkpoints.note
 
         async def overtaken(one: object) -> None:
-            await newer._ledger.take(restart=False)
+            await newer._checkpoints.take(restart=False)
             await note(one)  # type: ignore[arg-type]
 
-        older._ledger.note = overtaken  # type: ignore[method-assign]
+        older._checkpoints.note = overtaken  # type: ignore[method-assign]
         with pytest.raises(StoppedEarlyError):
             await older.all(asyncio.Event())
 

@@ -252,7 +252,7 @@ async def test_batch_after_a_failed_one_is_not_begun(redis: "Redis", metrics: Me
 async def test_too_many_dead_letters_halt_the_lane_and_their_batch_is_kept(
     redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.lane.window.FEWEST_MESSAGES", 3)
+    monkeypatch.setattr("indexer.lane.sliding_window.FEWEST_MESSAGES", 3)
     for _ in range(4):
         await redis.xadd(STREAM, {b"event": b"{poison"})
     source = Source(redis, STREAM, GROUP, "one", 2)
@@ -265,7 +265,7 @@ async def test_too_many_dead_letters_halt_the_lane_and_their_batch_is_kept(
 async def test_budget_that_is_passed_ends_the_lane_where_the_breaker_would_halt_it(
     redis: "Redis", metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.lane.window.FEWEST_MESSAGES", 3)
+    monkeypatch.setattr("indexer.lane.sliding_window.FEWEST_MESSAGES", 3)
     for _ in range(10):
         await redis.xadd(STREAM, {b"event": b"{poison"})
     intake, allowed = Intake(), criteria("dead>3")

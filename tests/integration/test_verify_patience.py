@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from indexer.commands.verify import ledger, walk
+from indexer.commands.verify import checkpoints, walk
 from indexer.connections.database import transaction
 from tests.integration.verifying import POST, findings, reconcile, verify, walking, world
 from tests.integration.writing import writing
@@ -36,7 +36,7 @@ async def test_every_transaction_may_fail_for_a_moment(database: str, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(walk, "SECOND_LOOK_S", 0.05)
         patch.setattr("random.uniform", lambda *_: 0.0)
-        for module in (walk, ledger):
+        for module in (walk, checkpoints):
             patch.setattr(module, "transaction", failing(module))
         assert await reconcile(database, ["post_agg"]) == {"post_agg.likeCount": 1}
         async with walking(database, "post_agg") as walker:

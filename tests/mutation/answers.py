@@ -82,7 +82,7 @@ MUTANTS = (
     ),
     Mutant(
         "the breaker forgets nothing",
-        "lane/window.py",
+        "lane/sliding_window.py",
         "        while self.messages - self._batches[0][0] >= LAST_MESSAGES:\n",
         "        while False:\n",
         (_REFUSALS + "what_is_longer_ago_than_the_last_messages_does_not_count",),

@@ -12,7 +12,7 @@ from indexer.lane.budget import Budget
 from indexer.lane.canary import Canary
 from indexer.lane.decoding import Decoded
 from indexer.lane.lane_metrics import Tally
-from indexer.lane.window import FEWEST_MESSAGES, LAST_MESSAGES
+from indexer.lane.sliding_window import FEWEST_MESSAGES, LAST_MESSAGES
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Outcome
 

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from indexer.lane.refusals import ALERT_S, Refusals
-from indexer.lane.window import FEWEST_MESSAGES, LAST_MESSAGES
+from indexer.lane.sliding_window import FEWEST_MESSAGES, LAST_MESSAGES
 from indexer.sink.halving import HaltedError
 
 DB, CRASHED, REJECT = ["db"], ["crashed"], ["invalid_record"]

@@ -39,7 +39,7 @@ class Adopter:
 
     def __init__(self, pool: Pool, redis: "Redis", lanes: list[Lane[Any]], claim_idle_ms: int) -> None:
         self._pool = pool
-        self._lanes = [_Lane(redis, lane, claim_idle_ms / 1000) for lane in lanes]
+        self._groups = [_GroupAdopter(redis, lane, claim_idle_ms / 1000) for lane in lanes]
         self._look_s = min(LOOK_S, claim_idle_ms / 4000)
         self._looked = float("-inf")
         self._trouble: str | None = None
@@ -60,8 +60,8 @@ class Adopter:
         busy = False
         try:
             overdue = await lease.overdue(self._pool)
-            for lane in self._lanes:
-                busy |= await lane.look(overdue)
+            for group in self._groups:
+                busy |= await group.look(overdue)
         except Exception as error:
             self._forgive(error)
             return False
@@ -69,8 +69,8 @@ class Adopter:
         return busy
 
     def _forget(self) -> None:
-        for lane in self._lanes:
-            lane.liveness.forget()
+        for group in self._groups:
+            group.liveness.forget()
 
     def _forgive(self, error: Exception) -> None:
         """What fails is tried again later; the lanes tell of servers that are away."""
@@ -83,8 +83,8 @@ class Adopter:
             log.error("adoption_refused", error=error, remedy="the commands that it needs are in deploy/redis.acl")
 
 
-class _Lane:
-    """A lane and the consumers of its group."""
+class _GroupAdopter:
+    """Takes over what dead consumers of the group of one lane hold."""
 
     def __init__(self, redis: "Redis", lane: Lane[Any], idle_s: float) -> None:
         self._redis = redis

@@ -1,8 +1,8 @@
 """The error budget of `run --stop-if`: when it is passed the lanes finish what they hold, and the process ends with 1.
 
-It is judged over the last messages of all lanes together (`window.py`): dead letters when they are committed, times
-when messages are acknowledged. Shares and times are judged from a least number of messages on, and at the end of a run
-that ends by itself; numbers of messages at once.
+It is judged over the last messages of all lanes together (`sliding_window.py`): dead letters when they are committed,
+times when messages are acknowledged. Shares and times are judged from a least number of messages on, and at the end of
+a run that ends by itself; numbers of messages at once.
 """
 
 import math
@@ -16,7 +16,7 @@ import structlog
 from indexer.configuration.criteria import SLOWEST_PERCENT, Criteria, Criterion
 from indexer.errors import BudgetError
 from indexer.lane.decoding import Decoded
-from indexer.lane.window import Window
+from indexer.lane.sliding_window import SlidingWindow
 from indexer.sink.halving import Outcome
 from indexer.wording import printable
 
@@ -38,8 +38,8 @@ class Budget:
         self._has_times = any(one.unit == "s" for one in self._criteria)
         self._end = end
         self._clock_ms = clock_ms
-        self._dead = Window()
-        self._times = Window()
+        self._dead = SlidingWindow()
+        self._times = SlidingWindow()
         self.passed: BudgetError | None = None
 
     def written(self, messages: int, dead: list[str]) -> None:
@@ -76,7 +76,7 @@ class Budget:
                 self._end()
                 return
 
-    def _said(self, one: Criterion, window: Window) -> str | None:
+    def _said(self, one: Criterion, window: SlidingWindow) -> str | None:
         """What was found, where it is too much."""
         if one.unit == "s":
             p99 = _p99(window, one.metric)
@@ -116,7 +116,7 @@ def _step(seconds: float) -> int:
     return math.floor(math.log(max(seconds, LEAST_S)) * STEPS_PER_E)
 
 
-def _p99(window: Window, metric: str) -> float:
+def _p99(window: SlidingWindow, metric: str) -> float:
     """What all but 1 % of the messages stay below; 0 where there are none."""
     steps = {
         word[1]: number for word, number in window.counted.items() if isinstance(word, tuple) and word[0] == metric

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from indexer.lane.window import Window
+from indexer.lane.sliding_window import SlidingWindow
 from indexer.sink.halving import HaltedError
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ class Refusals:
         self._stream = stream
         self._limit = limit
         self._clock = clock
-        self._window = Window()
+        self._window = SlidingWindow()
         self._silent_until = float("-inf")
 
     def count(self, messages: int, dead: Iterable[str]) -> None:

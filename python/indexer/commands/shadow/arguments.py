@@ -69,7 +69,7 @@ def _shadow(given: argparse.Namespace) -> int:
     import asyncio
 
     from indexer.commands.shadow import commands
-    from indexer.commands.shadow.lane import Limits
+    from indexer.commands.shadow.stream import Limits
 
     limits = Limits(given.count, given.window, given.first, given.wait, given.follow)
     found = flags.settings(given, SETTINGS)

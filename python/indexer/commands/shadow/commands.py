@@ -13,9 +13,9 @@ from redis.exceptions import RedisError
 
 from indexer.commands.handover.holdings import Group
 from indexer.commands.shadow.comparing import Rules
-from indexer.commands.shadow.lane import EventLane, LabelLane, Lane, Limits
 from indexer.commands.shadow.report import Report, StreamResult
 from indexer.commands.shadow.staging import Layout
+from indexer.commands.shadow.stream import EventComparison, LabelComparison, Limits, StreamComparison
 from indexer.configuration import secrets
 from indexer.connections.redis_connection import open_redis
 from indexer.demo.terminal import Terminal
@@ -62,14 +62,16 @@ async def _work(settings: Mapping[str, Any], limits: Limits, terminal: Terminal,
     try:
         async with connected(settings["postgres_url"], "shadow") as connection:
             layout = await Layout.read(connection, settings["postgres_schema"])
+            comparisons: list[StreamComparison[Any]] = []
             for stream in () if settings["mode"] == "label" else settings["streams"]:
                 group = Group(stream, settings["group"])
-                with needing_to_read("shadow"):
-                    await _lane(EventLane(redis, connection, layout, group, limits, rules), limits, terminal, results)
+                comparisons.append(EventComparison(redis, connection, layout, group, limits, rules))
             if settings["mode"] != "stream":
                 group = Group(settings["label_stream"], settings["label_group"])
+                comparisons.append(LabelComparison(redis, connection, layout, group, limits, rules))
+            for comparison in comparisons:
                 with needing_to_read("shadow"):
-                    await _lane(LabelLane(redis, connection, layout, group, limits, rules), limits, terminal, results)
+                    await _compare(comparison, limits, terminal, results)
     except RedisError as fault:
         raise UnavailableError(
             "Redis refused or broke off a read",
@@ -86,33 +88,35 @@ async def _work(settings: Mapping[str, Any], limits: Limits, terminal: Terminal,
         await redis.aclose()
 
 
-async def _lane(lane: Lane[Any], limits: Limits, terminal: Terminal, results: list[StreamResult]) -> None:
-    result = StreamResult(lane.group.stream)
+async def _compare(
+    comparison: StreamComparison[Any], limits: Limits, terminal: Terminal, results: list[StreamResult]
+) -> None:
+    result = StreamResult(comparison.group.stream)
     results.append(result)
-    total = min(limits.count, await lane.length())
-    telling = asyncio.create_task(_tell(lane, result, total, terminal))
+    total = min(limits.count, await comparison.length())
+    telling = asyncio.create_task(_tell(comparison, result, total, terminal))
     try:
-        async for found in lane.windows():
-            result.add(found, lane.touched())
-            result.read = lane.read
+        async for found in comparison.windows():
+            result.add(found, comparison.touched())
+            result.read = comparison.read
     finally:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
-    if not lane.ended:
-        result.left = max(0, await lane.length() - lane.read)
+    if not comparison.ended:
+        result.left = max(0, await comparison.length() - comparison.read)
 
 
-async def _tell(lane: Lane[Any], result: StreamResult, total: int, terminal: Terminal) -> None:
+async def _tell(comparison: StreamComparison[Any], result: StreamResult, total: int, terminal: Terminal) -> None:
     began = time.monotonic()
     told = ""
     while True:
         await asyncio.sleep(TELL_S if terminal.moves or not told else LINES_S)
         rate = result.read / (time.monotonic() - began)
-        line = f"{lane.group.stream}: {result.read:,} of about {total:,} compared"
+        line = f"{comparison.group.stream}: {result.read:,} of about {total:,} compared"
         if rate:
             line += f", {rate:,.0f} a second, {max(0, total - result.read) / rate:,.0f} s left"
-        if lane.waiting_for:
-            line += f"; {lane.waiting_for:,} not yet processed by the incumbent"
+        if comparison.waiting_for:
+            line += f"; {comparison.waiting_for:,} not yet processed by the incumbent"
         if terminal.moves:
             terminal.doing(line)
         elif line != told:

@@ -7,8 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from indexer.commands.verify.checkpoints import Checkpoints, Pass
 from indexer.commands.verify.finding import Check, Finding
-from indexer.commands.verify.ledger import Ledger, Pass
 from indexer.commands.verify.mend import Mend
 from indexer.commands.verify.progress import Progress
 from indexer.commands.verify.sample import LEAST_ROWS
@@ -25,7 +25,7 @@ class Reconciliation:
         self._checks = checks
         self._mend = Mend(walker)
         task = {"schema": walker.statements.schema_name, "only": sorted(set(walker.only)), "sample": sample}
-        self._ledger = Ledger(walker.pool, walker.statements, json.dumps(task))
+        self._checkpoints = Checkpoints(walker.pool, walker.statements, json.dumps(task))
         self.changed: Counter[str] = Counter()
         self.left = self._mend.left
 
@@ -40,7 +40,7 @@ class Reconciliation:
 
     async def all(self, stop: asyncio.Event, *, restart: bool = False) -> None:
         """Every pass, from where a run before was broken off."""
-        before = {} if self._dry else await self._walker.patiently(lambda: self._ledger.take(restart=restart))
+        before = {} if self._dry else await self._walker.patiently(lambda: self._checkpoints.take(restart=restart))
         lengths = await lengths_of(self._walker, self._checks, self._sample)
         progress = Progress({name: length * share for name, (length, share) in lengths.items()})
         if before:
@@ -56,25 +56,25 @@ class Reconciliation:
             progress.ended(check.name, one.keys)
         progress.close()
         if not self._dry and not stop.is_set():
-            await self._walker.patiently(self._ledger.finish)
+            await self._walker.patiently(self._checkpoints.finish)
 
     async def _pass(
         self, check: Check, one: Pass, length: tuple[float, float], progress: Progress, stop: asyncio.Event
     ) -> None:
         if not self._dry:
-            await self._walker.patiently(lambda: self._ledger.begin(one))
+            await self._walker.patiently(lambda: self._checkpoints.begin(one))
         rows, fraction = length
         async for portion, findings in self._walker.walk(check, fraction, one.seed, one.position, rows):
             one.changed += await self._do(check, findings)
             one.position, one.keys = portion.position, one.keys + portion.keys
             if not self._dry:
-                await self._walker.patiently(lambda: self._ledger.note(one))
+                await self._walker.patiently(lambda: self._checkpoints.note(one))
             progress.tell(check.name, one.keys, self.changed.total())
             if stop.is_set():
                 return
         one.done = True
         if not self._dry:
-            await self._walker.patiently(lambda: self._ledger.note(one))
+            await self._walker.patiently(lambda: self._checkpoints.note(one))
 
     async def _do(self, check: Check, findings: Sequence[Finding]) -> Counter[str]:
         if self._dry:

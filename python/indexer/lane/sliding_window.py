@@ -9,7 +9,7 @@ FEWEST_MESSAGES = 1_000
 """Fewer are not judged: after a start a handful of dead letters would be a great share."""
 
 
-class Window:
+class SlidingWindow:
     """Counts what befell the last messages; in memory, so that a start begins anew."""
 
     def __init__(self) -> None:

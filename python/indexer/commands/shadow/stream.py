@@ -43,7 +43,7 @@ class Limits:
     follow_s: float
 
 
-class Lane(ABC, Generic[Content]):
+class StreamComparison(ABC, Generic[Content]):
     """Reads one stream in windows."""
 
     fields: tuple[bytes, ...] = (b"event",)
@@ -140,7 +140,7 @@ class Lane(ABC, Generic[Content]):
         """Records and accounts of the last window."""
 
 
-class EventLane(Lane[Event]):
+class EventComparison(StreamComparison[Event]):
     """A stream of events."""
 
     def __init__(
@@ -178,7 +178,7 @@ class EventLane(Lane[Event]):
         return set() if self._now is None else self._now.told.keys() | self._now.statuses.keys()
 
 
-class LabelLane(Lane[list[Label]]):
+class LabelComparison(StreamComparison[list[Label]]):
     """The stream of labels."""
 
     fields = (b"event", b"labels")

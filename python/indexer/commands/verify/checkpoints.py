@@ -22,7 +22,7 @@ class Pass:
     done: bool = False
 
 
-class Ledger:
+class Checkpoints:
     """The passes of one task: of what was asked for."""
 
     def __init__(self, pool: Pool, statements: VerifyStatements, task: str) -> None:
