@@ -179,7 +179,10 @@ class Source:
     def _message(self, id_: bytes, fields: dict[bytes, bytes] | None) -> Message:
         if not fields:
             return Message(id_, None, vanished=True)
-        return Message(id_, next((fields[name] for name in self._fields if name in fields), None))
+        for name in self._fields:
+            if name in fields:
+                return Message(id_, fields[name])
+        return Message(id_, None)
 
     async def settle(self, ids: Sequence[bytes]) -> int:
         """Acknowledge and delete; not in MULTI, which a full Redis refuses (streams.md 7).

@@ -66,11 +66,11 @@ class Deltas:
             return {}
         touched: dict[str, int] = {}
         for aggregate, keys in self._of.items():
-            moved = sorted((key, counts) for key, counts in keys.items() if any(counts))
+            moved = sorted(key for key, counts in keys.items() if any(counts))
             if moved:
-                columns = zip(*(counts for _, counts in moved), strict=True)
+                columns = zip(*(keys[key] for key in moved), strict=True)
                 sql = statements[_STATEMENT[aggregate]]
-                await connection.execute(sql, [key for key, _ in moved], *(list(column) for column in columns))
+                await connection.execute(sql, moved, *(list(column) for column in columns))
                 touched[aggregate] = len(moved)
         return touched
 

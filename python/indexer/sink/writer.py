@@ -296,10 +296,10 @@ class Writer:
 
     async def _commits(self, folded: Folded) -> None:
         if folded.commits:
-            rows = [(did, commit, rev) for did, (rev, commit) in sorted(folded.commits.items())]
-            columns = [list(column) for column in zip(*rows, strict=True)]
-            await self.connection.execute(self.statements["upsert_commits"], *columns)
-            self._note("actor_sync", "update", len(rows))
+            dids = sorted(folded.commits)
+            revs, commits = zip(*(folded.commits[did] for did in dids), strict=True)
+            await self.connection.execute(self.statements["upsert_commits"], dids, list(commits), list(revs))
+            self._note("actor_sync", "update", len(dids))
 
     def _encode(self, table: Table, rows: Sequence[Row]) -> bytes:
         written = self.statements.written(table)
