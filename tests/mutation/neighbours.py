@@ -7,6 +7,7 @@ _LIVENESS = "tests/unit/test_liveness.py::test_"
 _RELEASE = "tests/integration/test_release.py::test_"
 _LABELS = "tests/integration/test_sink_labels.py::test_"
 _CONCURRENCY = "tests/integration/test_sink_concurrency.py::test_"
+_CLAIMS = "tests/integration/test_sink_claims.py::test_"
 
 MUTANTS = (
     Mutant(
@@ -105,9 +106,23 @@ MUTANTS = (
     Mutant(
         "counters are written in any order",
         "sink/counts.py",
-        "moved = sorted((key, counts) for key, counts in keys.items() if any(counts))",
-        "moved = [(key, keys[key]) for key in {*keys} if any(keys[key])]\n            __import__('random').shuffle(moved)",
+        "moved = sorted(key for key, counts in keys.items() if any(counts))",
+        "moved = [key for key in {*keys} if any(keys[key])]\n            __import__('random').shuffle(moved)",
         (_CONCURRENCY + "sinks_that_want_the_same_keys_at_once_wait_in_one_order",),
+    ),
+    Mutant(
+        "what a batch has claimed is read as if it were there before",
+        "sink/reads.py",
+        "sorted(set(uris) - self._claimed)",
+        "sorted(set(uris))",
+        (_CLAIMS + "claimed_batch_gives_the_same_rows",),
+    ),
+    Mutant(
+        "records that a neighbour was faster with are not read",
+        "sink/reads.py",
+        "                await self._lock_taken(taken)\n",
+        "                pass\n",
+        (_CLAIMS + "record_that_a_neighbour_inserts_meanwhile_is_read_without_beginning_again",),
     ),
     Mutant(
         "rows of a table are inserted in any order",

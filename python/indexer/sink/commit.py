@@ -26,6 +26,9 @@ from indexer.sink.writer import Writer
 
 T = TypeVar("T")
 
+EXPECTED = 20
+"""Batches after one that met a neighbour."""
+
 AT_ONCE = 50
 """Events; in between the connection gets its turn, which is at work meanwhile."""
 LONGEST_WAIT_S = 0.5
@@ -51,6 +54,8 @@ class Sink(HalvingSink[Event]):
         self._notifications = notifications
         self._aggregates: Aggregates = aggregates
         self._rules = rules
+        self.met = 0
+        """For so many batches neighbours are expected that bring the same records: these are claimed."""
         self._deriving: asyncio.Task[None] | None = None
         """The second run for the batch before."""
 
@@ -88,6 +93,9 @@ class Sink(HalvingSink[Event]):
                     break
                 except WidenError as more:
                     also |= more.uris
+                except MovedError:
+                    self.met = EXPECTED
+                    raise
         outcome.transactions += 1
         outcome.rows.update(writer.rows)
         for table, gone in writer.dropped.items():
@@ -112,12 +120,24 @@ class Sink(HalvingSink[Event]):
         statements, seconds = self._statements, outcome.seconds
         began = time.perf_counter()
         world = World(_now())
+        writer = Writer(connection, statements, world, careful=careful)
+
+        async def claim() -> set[str]:
+            taken = await writer.claim_records(events)
+            self.met = EXPECTED if taken else self.met - 1
+            return taken
+
         await connection.execute(f"{statements['begin']};\n{statements['take_number']}")
         events = await without_stale(connection, statements, events)
         reads = Reads(connection, statements, world, events, careful=careful)
-        await reads.all(also, self._notifications, backfill=self._backfill, batch_before=self._batch_before)
+        await reads.all(
+            also,
+            self._notifications,
+            backfill=self._backfill,
+            batch_before=self._batch_before,
+            claim=claim if self.met > 0 else None,
+        )
         read = time.perf_counter()
-        writer = Writer(connection, statements, world, careful=careful)
         folded = Folded()
         async with beside(writer.new_records(events)):
             for some in portions(events):

@@ -1,6 +1,6 @@
 """What a batch has to know before it can be folded, read in a fixed number of statements."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, cast
 
 from indexer._native import Event, decode_records
@@ -38,6 +38,8 @@ class Reads:
         self.world = world
         self.careful = careful
         """Expect rows without a `record` row, which other writers may have left."""
+        self._claimed: set[str] = set()
+        """Records that this transaction has inserted, before they are folded."""
         self.events = [(event, kind) for event in events if (kind := RECORDS.get(event.collection or "")) is not None]
 
     async def all(
@@ -47,16 +49,23 @@ class Reads:
         *,
         backfill: bool,
         batch_before: Callable[[], Awaitable[None]] | None = None,
+        claim: Callable[[], Awaitable[set[str]]] | None = None,
     ) -> World:
         """Fill the world. Raises `WidenError` when records beside `also` and the batch's own must be locked, too.
 
-        Threads are read when `batch_before` has returned.
+        Threads are read when `batch_before` has returned. `claim` inserts the records that are not there, and returns
+        those that a neighbour has inserted in the meantime.
         """
         world = self.world
         own = {cast(str, event.uri) for event, _ in self.events}
         locked = own | also
         for uri, rev, cid, indexed_at in await self._fetch("lock_records", sorted(locked)):
             world.records[uri] = Stored(rev, cid, indexed_at, stored=True)
+        if claim is not None:
+            taken = await claim()
+            self._claimed = own - taken - world.records.keys()
+            if taken:
+                await self._lock_taken(taken)
         keys: dict[str, dict[Key, str | None]] = {}
         known: dict[str, set[str]] = {}
         questions = world.questions
@@ -176,6 +185,13 @@ class Reads:
         for uri, rev, cid, indexed_at in rows:
             self.world.records[uri] = Stored(rev, cid, indexed_at, stored=True)
 
+    async def _lock_taken(self, uris: set[str]) -> None:
+        """Lock records of the batch that came after its locks were asked for; the same as those beside it."""
+        try:
+            await self._lock_beside(uris)
+        except WidenError:
+            raise WidenError(set()) from None  # the next pass has them in its order
+
     def _join(self, uri: str, indexed: dict[str, tuple[RecordType, Key]]) -> None:
         world = self.world
         version = world.versions.get(uri)
@@ -195,7 +211,7 @@ class Reads:
 
     async def _read_back(self, uris: set[str]) -> None:
         """The stored versions of records that may become indexed. What does not validate any more never will."""
-        rows = await self._fetch("record_json", sorted(uris)) if uris else []
+        rows = await self._record_json(uris) if uris else []
         records = decode_records([(aturi.parse(uri).collection, json) for uri, json in rows])
         for (uri, _), record in zip(rows, records, strict=True):
             if record is not None:
@@ -223,7 +239,7 @@ class Reads:
         if questions.parents:
             await self._ancestors(REPLY_DEPTH - 1 if deep else 1)
         if wanted := sorted(questions.thread_gates | questions.post_gates):
-            rows = await self._fetch("record_json", wanted)
+            rows = await self._record_json(wanted)
             records = decode_records([(aturi.parse(uri).collection, json) for uri, json in rows])
             for (uri, _), record in zip(rows, records, strict=True):
                 if record is not None:
@@ -236,7 +252,7 @@ class Reads:
             found = await self.connection.fetch(sql, *(list(c) for c in zip(*sorted(keys), strict=True)))
             world.pairs[table] = {tuple(key) for _, *key in found}
         if questions.mentions:
-            rows = await self._fetch("record_json", sorted(questions.mentions))
+            rows = await self._record_json(questions.mentions)
             records = decode_records([(POST, json) for _, json in rows])
             for (uri, _), record in zip(rows, records, strict=True):
                 world.mentions[uri] = mentioned(record.value) if record is not None else set()
@@ -267,7 +283,7 @@ class Reads:
         parents = world.questions.parents
         await self._posts_above(sorted(parents), height)
         if others := sorted(parents - world.posts.keys()):
-            for uri, json in await self._fetch("record_json", others):
+            for uri, json in await self._record_json(others):
                 world.other_parents[uri] = reply_of(json)
             # a neighbour may have committed a post between the two looks: its row says more than its record
             late = [uri for uri in others if uri in world.other_parents and aturi.parse(uri).collection == POST]
@@ -277,6 +293,10 @@ class Reads:
     async def _posts_above(self, uris: list[str], height: int) -> None:
         for uri, parent, root, invalid in await self._fetch("ancestors", uris, height):
             self.world.posts[uri] = Post(uri, parent, root, invalid)
+
+    async def _record_json(self, uris: Iterable[str]) -> list[tuple[Any, ...]]:
+        """URI and text of live records, as they were before this batch: what it has claimed is not there yet."""
+        return await self._fetch("record_json", sorted(set(uris) - self._claimed))
 
     async def _fetch(self, name: str, *arguments: object) -> list[tuple[Any, ...]]:
         return cast("list[tuple[Any, ...]]", await self.connection.fetch(self.statements[name], *arguments))

@@ -60,6 +60,10 @@ class Statements:
             known = self._inserts[table.name] = self._insert(table)
         return known
 
+    def claim(self, table: Table) -> str:
+        """As `insert`; returns the owners of the rows that found their place free."""
+        return f'{self.insert(table)} RETURNING "{table.owner}"'
+
     def _insert(self, table: Table) -> str:
         written = self.written(table)
         arrays = [f"${n}::{_SQL_TYPES[kind]}[]" for n, kind in enumerate(table.columns.values(), 1)]

@@ -100,19 +100,45 @@ class Writer:
         await insert_dead_letters(self.connection, self.statements, letters)
 
     async def new_records(self, events: Sequence[Event]) -> None:
-        """Write the new rows of `record` before the batch is folded: with what comes first, nearly always the last."""
-        if self.careful:
+        """Write the new rows of `record` before the batch is folded: with what comes first, nearly always the last.
+
+        Nothing is left to be done where they were claimed.
+        """
+        if self.careful or self._begun:
             return
-        begun, known = self._begun, frozenset(self.world.records)
+        self._begun = self._first_rows(events)
+        await self._insert(RECORD, [self._begun[uri] for uri in sorted(self._begun)])
+
+    async def claim_records(self, events: Sequence[Event]) -> set[str]:
+        """The same where neighbours are likely to bring the same records; returns those that are there by now.
+
+        It waits for insertions in progress, in the order of the URIs, like COPY.
+        """
+        self._begun = self._first_rows(events)
+        rows = [self._begun[uri] for uri in sorted(self._begun)]
+        if not rows:
+            return set()
+        columns = (list(column) for column in zip(*rows, strict=True))
+        placed = {row[0] for row in await self.connection.fetch(self.statements.claim(RECORD), *columns)}
+        self._note(RECORD.name, "insert", len(placed))
+        taken = self._begun.keys() - placed
+        for uri in taken:
+            del self._begun[uri]
+        return taken
+
+    def _first_rows(self, events: Sequence[Event]) -> dict[str, Row]:
+        """The rows of `record` that the first messages of records make that are not known, by URI."""
+        first: dict[str, Row] = {}
+        known = self.world.records
         for event in events:
             uri, kind = event.uri, RECORDS.get(event.collection or "")
-            if uri is None or kind is None or uri in known or uri in begun:
+            if uri is None or kind is None or uri in known or uri in first:
                 continue
             if event.kind == "delete":
-                begun[uri] = (uri, "", event.did, "", event.rev, event.time)
+                first[uri] = (uri, "", event.did, "", event.rev, event.time)
             elif kind.belongs is None or kind.belongs(cast(Version, event)):
-                begun[uri] = (uri, event.cid, event.did, event.json, event.rev, event.time)
-        await self._insert(RECORD, [begun[uri] for uri in sorted(begun)])
+                first[uri] = (uri, event.cid, event.did, event.json, event.rev, event.time)
+        return first
 
     async def _gather(self) -> None:
         """The rows that go and the rows that come, by table."""
