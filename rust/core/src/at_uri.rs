@@ -58,14 +58,35 @@ impl AtUri {
                 text,
             });
         }
-        let mut source = did.to_owned();
+        let length = SCHEME.len() + did.len() + 1 + collection.len() + 1 + rkey.len();
+        let mut text = String::with_capacity(length);
+        text.push_str(SCHEME);
+        text.push_str(did);
         for part in [collection, rkey] {
             if !part.is_empty() {
-                source.push('/');
-                source.push_str(part);
+                text.push('/');
+                text.push_str(part);
             }
         }
-        Self::parse(&source)
+        // A part may be long: what is spelled as it stands is not written twice.
+        let source = text.get(SCHEME.len()..).unwrap_or_default();
+        let has_scheme = source.get(..SCHEME.len()).is_some_and(is_scheme);
+        if !has_scheme
+            && !source.contains('\0')
+            && let Some(components) = Components::split(source)
+            && components.query.is_none()
+            && !components.path.is_empty()
+        {
+            let authority = SCHEME.len()..SCHEME.len() + components.authority.len();
+            let (collection, rkey) = components.collection_and_rkey(authority.end);
+            return Ok(Self {
+                text,
+                authority,
+                collection,
+                rkey,
+            });
+        }
+        Self::parse(source)
     }
 
     /// Parses a URI, with or without `at://`.
@@ -73,9 +94,7 @@ impl AtUri {
         if source.contains('\0') {
             return Err(BadUri);
         }
-        let scheme = source
-            .get(..SCHEME.len())
-            .filter(|start| start.eq_ignore_ascii_case(SCHEME));
+        let scheme = source.get(..SCHEME.len()).filter(|start| is_scheme(start));
         // `at://a_b` is no authority behind the scheme, but `at:` is one without it.
         scheme
             .and_then(|_| source.get(SCHEME.len()..))
@@ -136,6 +155,14 @@ impl<'a> Components<'a> {
         })
     }
 
+    /// The places of the first two segments of the path, which starts at `start` in the text.
+    fn collection_and_rkey(&self, start: usize) -> (Range<usize>, Range<usize>) {
+        let mut segments = segments(self.path).map(|range| start + range.start..start + range.end);
+        let collection = segments.next().unwrap_or(start..start);
+        let rkey = segments.next().unwrap_or(start..start);
+        (collection, rkey)
+    }
+
     fn spell(&self) -> AtUri {
         let mut text =
             String::with_capacity(SCHEME.len() + self.authority.len() + self.path.len() + 1);
@@ -145,10 +172,7 @@ impl<'a> Components<'a> {
             &mut text,
             if self.path.is_empty() { "/" } else { self.path },
         );
-        let mut segments =
-            segments(self.path).map(|range| path.start + range.start..path.start + range.end);
-        let collection = segments.next().unwrap_or(path.start..path.start);
-        let rkey = segments.next().unwrap_or(path.start..path.start);
+        let (collection, rkey) = self.collection_and_rkey(path.start);
         if let Some(query) = self.query {
             query::push(&mut text, query);
         }
@@ -163,6 +187,10 @@ impl<'a> Components<'a> {
             rkey,
         }
     }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.eq_ignore_ascii_case(SCHEME)
 }
 
 fn split_off(text: &str, separator: char) -> (&str, Option<&str>) {

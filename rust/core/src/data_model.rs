@@ -1,100 +1,112 @@
 //! The JSON form of the data model: which objects are links, bytes and blobs (records.md 3.1, streams.md 3.4).
 
-use std::borrow::Cow;
-
-use crate::Arena;
-use crate::cid::{Cid, canonical_text};
+use crate::members::Pair;
 use crate::text::Text;
-use crate::value::{Blob, Fault, Member, Value};
+use crate::tree::Tree;
+use crate::value::{Array, Fault, cid_of_bytes, link};
+use crate::word::{Tag, Word, flag};
 
-/// The bytes of a CIDv1 with a digest of 32 bytes.
-const CID_BYTES: usize = 36;
+/// The members of a typed blob, in the order in which they are printed.
+const BLOB_KEYS: [&str; 4] = ["$type", "ref", "mimeType", "size"];
 
 /// What an object stands for.
-pub(crate) struct Object<'a> {
-    pub(crate) value: Value<'a>,
+pub(crate) struct Recognized {
+    pub(crate) meaning: Meaning,
     /// Whether it is printed as its members are, in their order.
     pub(crate) is_as_printed: bool,
 }
 
-impl<'a> Object<'a> {
-    fn new(value: Value<'a>, is_as_printed: bool) -> Self {
+pub(crate) enum Meaning {
+    /// It has these members.
+    Object(Tag),
+    /// Another value takes its place.
+    Value(Word),
+}
+
+impl Recognized {
+    pub(crate) const PLAIN: Self = Self::object(Tag::Object, true);
+
+    const fn object(tag: Tag, is_as_printed: bool) -> Self {
         Self {
-            value,
+            meaning: Meaning::Object(tag),
             is_as_printed,
         }
     }
 
-    fn plain(members: &[Member<'a>], is_as_printed: bool, arena: &'a Arena) -> Self {
-        Self::new(
-            Value::Object(arena.alloc_slice_copy(members)),
+    fn value(word: Word, is_as_printed: bool) -> Self {
+        Self {
+            meaning: Meaning::Value(word),
             is_as_printed,
-        )
-    }
-
-    fn faulty(fault: Fault) -> Self {
-        Self::new(Value::Faulty(fault), false)
+        }
     }
 }
 
 /// An object that has been read, as what it stands for. Its members are in JavaScript's order, their values converted.
 /// Without `may_be_blob` no member [makes a typed blob](makes_blob) of it.
-pub(crate) fn object<'a>(
-    members: &mut [Member<'a>],
-    may_be_blob: bool,
-    arena: &'a Arena,
-) -> Object<'a> {
-    let object = match members {
-        [only] => single(*only, arena),
-        [first, second] => untyped_blob(*first, *second, arena),
+pub(crate) fn recognized(members: &mut [Pair], may_be_blob: bool, tree: &Tree<'_>) -> Recognized {
+    let found = match members {
+        [only] => single(*only, tree),
+        [first, second] => untyped_blob(*first, *second, tree),
         _ => None,
     };
-    match object {
-        Some(object) => object,
-        None if may_be_blob && members.iter().any(makes_blob) => {
-            typed_blob_or_plain(members, arena)
+    match found {
+        Some(found) => found,
+        None if may_be_blob
+            && members
+                .iter()
+                .any(|[key, value]| makes_blob(tree, *key, *value)) =>
+        {
+            typed_blob_or_plain(members, tree)
         }
-        None => Object::plain(members, true, arena),
+        None => Recognized::PLAIN,
     }
 }
 
 /// Whether a member says that its object is a typed blob.
 #[inline]
-pub(crate) fn makes_blob(member: &Member<'_>) -> bool {
-    member.key == *"$type" && member.value.as_text().is_some_and(|text| text == *"blob")
+pub(crate) fn makes_blob(tree: &Tree<'_>, key: Word, value: Word) -> bool {
+    value.tag() == Tag::Text && tree.is(value, "blob") && tree.is(key, "$type")
 }
 
 /// `{"$link": text}` or `{"$bytes": text}`.
-fn single<'a>(member: Member<'a>, arena: &'a Arena) -> Option<Object<'a>> {
-    let text = member.value.as_text()?;
-    if member.key == *"$link" {
-        let link = link(text, arena);
-        Some(link.map_or(Object::faulty(Fault::BadLink), |link| {
-            Object::new(Value::Link(link), link == text.as_str())
-        }))
-    } else if member.key == *"$bytes" {
-        Some(
-            base64(text).map_or(Object::faulty(Fault::BadBytes), |base64| {
-                let is_as_printed = base64.len() == text.as_str().len();
-                Object::new(Value::Bytes(base64), is_as_printed)
-            }),
-        )
-    } else {
-        None
+fn single([key, value]: Pair, tree: &Tree<'_>) -> Option<Recognized> {
+    if value.tag() != Tag::Text {
+        return None;
     }
+    if tree.is(key, "$link") {
+        let text = tree.text(value);
+        return Some(match link(text) {
+            None => Recognized::value(Word::faulty(Fault::BadLink), false),
+            Some(link) => {
+                let word = value.retagged(Tag::Link, canonical(text, &link));
+                Recognized::value(word, text == *link)
+            }
+        });
+    }
+    if !tree.is(key, "$bytes") {
+        return None;
+    }
+    let text = tree.text(value).decoded();
+    Some(match base64(&text) {
+        None => Recognized::value(Word::faulty(Fault::BadBytes), false),
+        Some(base64) => {
+            let is_as_printed = base64.len() == text.len();
+            Recognized::value(value.retagged(Tag::Bytes, 0), is_as_printed)
+        }
+    })
 }
 
-/// The canonical text of a CID.
-fn link<'a>(text: Text<'a>, arena: &'a Arena) -> Option<&'a str> {
-    match canonical_text(text.as_str()).ok()? {
-        Cow::Borrowed(text) => Some(text),
-        Cow::Owned(text) => Some(arena.alloc_str(&text)),
+/// The flag of a link whose text stays as it stands there.
+fn canonical(text: Text<'_>, link: &str) -> u64 {
+    match text.plain() {
+        Some(text) if text == link => flag::CANONICAL,
+        _ => 0,
     }
 }
 
 /// Base64 (RFC 4648, section 4) without its padding, if the text is that: no spare bits, any number of `=` at the end.
-fn base64(text: Text<'_>) -> Option<&str> {
-    let digits = text.as_str().trim_end_matches('=');
+fn base64(text: &str) -> Option<&str> {
+    let digits = text.trim_end_matches('=');
     let mut last = 0;
     for byte in digits.bytes() {
         last = match byte {
@@ -116,97 +128,69 @@ fn base64(text: Text<'_>) -> Option<&str> {
 }
 
 /// `{"cid": text, "mimeType": text}`
-fn untyped_blob<'a>(first: Member<'a>, second: Member<'a>, arena: &'a Arena) -> Option<Object<'a>> {
-    let (cid, mime_type) = if first.key == *"cid" && second.key == *"mimeType" {
-        (first.value, second.value)
-    } else if first.key == *"mimeType" && second.key == *"cid" {
-        (second.value, first.value)
+fn untyped_blob(first: Pair, second: Pair, tree: &Tree<'_>) -> Option<Recognized> {
+    let are = |keys: [&str; 2]| tree.is(first[0], keys[0]) && tree.is(second[0], keys[1]);
+    let cid = if are(["cid", "mimeType"]) {
+        first[1]
+    } else if are(["mimeType", "cid"]) {
+        second[1]
     } else {
         return None;
     };
-    let (given, mime_type) = (cid.as_text()?, mime_type.as_text()?);
-    let Some(cid) = link(given, arena) else {
-        return Some(Object::faulty(Fault::BadBlobCid));
-    };
-    let members = arena.alloc_slice_copy(&[first, second]);
-    let blob = arena.alloc(Blob::Untyped {
-        members,
-        cid,
-        mime_type,
-    });
-    Some(Object::new(Value::Blob(blob), true))
+    if [first[1].tag(), second[1].tag()] != [Tag::Text; 2] {
+        return None;
+    }
+    Some(match link(tree.text(cid)) {
+        Some(_) => Recognized::object(Tag::UntypedBlob, true),
+        None => Recognized::value(Word::faulty(Fault::BadBlobCid), false),
+    })
 }
 
 /// `{"$type": "blob", "ref": link, "mimeType": text, "size": number}` in any order. With anything else in it the object is
 /// left alone, but for the `ref` of an old dialect.
-fn typed_blob_or_plain<'a>(members: &mut [Member<'a>], arena: &'a Arena) -> Object<'a> {
+fn typed_blob_or_plain(members: &mut [Pair], tree: &Tree<'_>) -> Recognized {
+    let place = |name: &str| members.iter().position(|[key, _]| tree.is(*key, name));
+    let places = BLOB_KEYS.map(place);
+    let [_, reference, mime_type, size] = places;
     let mut is_as_printed = true;
-    if let Some(member) = members.iter_mut().find(|member| member.key == *"ref")
-        && let Some(cid) = dialect_link(member.value, arena)
+    if let Some(place) = reference
+        && let Some(link) = dialect_link(members[place][1], tree)
     {
-        member.value = Value::Link(cid);
+        members[place][1] = link;
         is_as_printed = false;
     }
-    match typed_blob(members) {
-        Some(blob) => {
-            const ORDER: [&str; 4] = ["$type", "ref", "mimeType", "size"];
-            is_as_printed &= members
-                .iter()
-                .zip(ORDER)
-                .all(|(member, key)| member.key == *key);
-            Object::new(Value::Blob(arena.alloc(blob)), is_as_printed)
-        }
-        None => Object::plain(members, is_as_printed, arena),
+    let is = |place: Option<usize>, tags: &[Tag]| {
+        place.is_some_and(|place| tags.contains(&members[place][1].tag()))
+    };
+    let is_blob = members.len() == BLOB_KEYS.len()
+        && is(reference, &[Tag::Link, Tag::LinkArray])
+        && is(mime_type, &[Tag::Text])
+        && is(size, &[Tag::Integer, Tag::Number]);
+    if !is_blob {
+        return Recognized::object(Tag::Object, is_as_printed);
     }
-}
-
-fn typed_blob<'a>(members: &[Member<'a>]) -> Option<Blob<'a>> {
-    let find = |key: &str| members.iter().find(|member| member.key == *key);
-    match (
-        find("ref")?.value,
-        find("mimeType")?.value,
-        find("size")?.value,
-    ) {
-        (Value::Link(cid), Value::Text(mime_type), Value::Number(size)) if members.len() == 4 => {
-            Some(Blob::Typed {
-                cid,
-                mime_type,
-                size,
-            })
-        }
-        _ => None,
-    }
+    is_as_printed &= places.is_sorted();
+    let ordered = places.map(|place| place.map_or([Word::NULL; 2], |place| members[place]));
+    members.copy_from_slice(&ordered);
+    Recognized::object(Tag::TypedBlob, is_as_printed)
 }
 
 /// The link that an older producer wrote as text, as the bytes of the CID, or as `{"/": text}`.
-fn dialect_link<'a>(value: Value<'a>, arena: &'a Arena) -> Option<&'a str> {
-    match value {
-        Value::Text(text) => link(text, arena),
-        Value::Object([only]) if only.key == *"/" => link(only.value.as_text()?, arena),
-        Value::Array(items) if items.len() == CID_BYTES => {
-            let mut bytes = [0; CID_BYTES];
-            for (byte, item) in bytes.iter_mut().zip(items) {
-                *byte = small_integer(*item)?;
-            }
-            let cid = Cid::from_bytes(&bytes)
-                .ok()
-                .filter(|cid| cid.version() == 1)?;
-            Some(arena.alloc_str(&cid.to_canonical_text()))
-        }
-        _ => None,
-    }
-}
-
-fn small_integer(value: Value<'_>) -> Option<u8> {
-    match value {
-        Value::Number(number) if number.fract() == 0.0 && (0.0..=255.0).contains(&number) =>
-        {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "within bounds"
-            )]
-            Some(number as u8)
+fn dialect_link(word: Word, tree: &Tree<'_>) -> Option<Word> {
+    let of_text = |word: Word| {
+        let text = tree.text(word);
+        let link = link(text)?;
+        Some(word.retagged(Tag::Link, canonical(text, &link)))
+    };
+    match word.tag() {
+        Tag::Text => of_text(word),
+        Tag::Object => match tree.members(word) {
+            [[key, text]] if tree.is(*key, "/") && text.tag() == Tag::Text => of_text(*text),
+            _ => None,
+        },
+        Tag::Array => {
+            cid_of_bytes(Array::new(tree, word))?;
+            Some(word.retagged(Tag::LinkArray, 0))
         }
         _ => None,
     }

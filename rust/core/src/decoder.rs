@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::Utf8Chunk;
 
 use crate::Arena;
 use crate::document::Document;
@@ -16,7 +17,7 @@ use crate::reject::{Ignored, Reason, Reject, Unusable};
 /// Decodes a batch. What it returns borrows from the payloads and from the arena.
 pub struct Decoder<'a> {
     arena: &'a Arena,
-    parser: Parser<'a>,
+    parser: Parser,
     out: String,
 }
 
@@ -44,7 +45,7 @@ impl<'a> Decoder<'a> {
     pub fn labels(&mut self, payload: &'a [u8]) -> Outcome<Vec<Label<'a>>> {
         shielded(|| {
             let document = self.document(payload)?;
-            label::decode(document.value, self.arena)
+            label::decode(document.value, payload.len(), self.arena)
         })
     }
 
@@ -72,8 +73,11 @@ impl<'a> Decoder<'a> {
     pub fn record(&mut self, collection: &str, json: &'a str) -> Option<Body<'a>> {
         let decode = || {
             let collection = collection_named(collection)?;
+            if json.len() > Self::MAX_BYTES {
+                return None;
+            }
             let document = self.parser.parse(json, self.arena).ok()?.of_record();
-            if document.is_too_deep || json.len() > Self::MAX_BYTES {
+            if document.is_too_deep {
                 return None;
             }
             let record = Some(document.value);
@@ -86,9 +90,26 @@ impl<'a> Decoder<'a> {
     fn text(&self, payload: &'a [u8]) -> &'a str {
         match std::str::from_utf8(payload) {
             Ok(text) => text,
-            Err(_) => self.arena.alloc_str(&String::from_utf8_lossy(payload)),
+            Err(_) => self.arena.keep_text(with_replacements(payload)),
         }
     }
+}
+
+/// A text with U+FFFD for each bad sequence, which may take three bytes for one: so it is measured first.
+fn with_replacements(bytes: &[u8]) -> String {
+    const REPLACEMENT: &str = "\u{fffd}";
+    let is_bad = |chunk: &Utf8Chunk<'_>| !chunk.invalid().is_empty();
+    let length = |chunk: Utf8Chunk<'_>| {
+        chunk.valid().len() + usize::from(is_bad(&chunk)) * REPLACEMENT.len()
+    };
+    let mut text = String::with_capacity(bytes.utf8_chunks().map(length).sum());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if is_bad(&chunk) {
+            text.push_str(REPLACEMENT);
+        }
+    }
+    text
 }
 
 /// A fault of ours costs one message, not the batch. Each payload starts with cleared buffers, so none is left broken.

@@ -5,12 +5,15 @@ use crate::value::Value;
 
 /// A parsed text.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts about the text")]
 pub(crate) struct Document<'a> {
     pub(crate) value: Value<'a>,
     /// Nested deeper than [`crate::MAX_DEPTH`]: the value must not be walked.
     pub(crate) is_too_deep: bool,
     /// Some [`Value::Faulty`] was seen. It need not be in the value: a later member may have replaced it.
     pub(crate) has_faults: bool,
+    /// The text is long: what is made of it takes exactly its memory.
+    pub(crate) is_large: bool,
     /// Some text holds NUL or a lone surrogate.
     pub(crate) has_unclean_text: bool,
     /// Of the value, if it is an object, where it is known how it is printed.

@@ -1,7 +1,7 @@
 //! Stream events of both dialects: from a parsed message to an [`Event`], in the order of the checks of
 //! hostile-kinds.md (streams.md 3).
 
-use crate::Arena;
+use crate::arena::{Arena, LARGE};
 use crate::at_uri::AtUri;
 use crate::cid::canonical_text;
 use crate::document::Document;
@@ -9,9 +9,9 @@ use crate::event::{Event, Kind, RecordEvent};
 use crate::lexicon::collection_named;
 use crate::record;
 use crate::reject::{Ignored, Reason, Reject, Unusable};
-use crate::text::Text;
+use crate::text::{Text, kept};
 use crate::tid::tid_of_ms;
-use crate::value::{Member, Value};
+use crate::value::{Object, Value};
 
 /// How far a rev may lie ahead of the clock (design.md, "Deletes and revs").
 const MAX_DRIFT_MS: u64 = 5 * 60 * 1000;
@@ -34,27 +34,39 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn of(members: &[Member<'a>]) -> Self {
+    fn of(message: Object<'a>) -> Self {
         let mut fields = Self::default();
-        for member in members {
-            let field = match member.key.as_str() {
-                "type" => &mut fields.kind,
-                "did" => &mut fields.did,
-                "collection" => &mut fields.collection,
-                "rkey" => &mut fields.rkey,
-                "rev" => &mut fields.rev,
-                "time" => &mut fields.time,
-                "commit" => &mut fields.commit,
-                "cid" => &mut fields.cid,
-                "seq" => &mut fields.seq,
-                "record" => &mut fields.record,
-                "active" => &mut fields.active,
-                "status" => &mut fields.status,
-                _ => continue,
-            };
-            *field = Some(member.value);
+        for member in message.members() {
+            match member.key.plain() {
+                Some(key) => fields.set(key, member.value),
+                None => fields.set_escaped(member.key, member.value),
+            }
         }
         fields
+    }
+
+    #[cold]
+    fn set_escaped(&mut self, key: Text<'_>, value: Value<'a>) {
+        self.set(&key.decoded(), value);
+    }
+
+    fn set(&mut self, key: &str, value: Value<'a>) {
+        let field = match key {
+            "type" => &mut self.kind,
+            "did" => &mut self.did,
+            "collection" => &mut self.collection,
+            "rkey" => &mut self.rkey,
+            "rev" => &mut self.rev,
+            "time" => &mut self.time,
+            "commit" => &mut self.commit,
+            "cid" => &mut self.cid,
+            "seq" => &mut self.seq,
+            "record" => &mut self.record,
+            "active" => &mut self.active,
+            "status" => &mut self.status,
+            _ => return,
+        };
+        *field = Some(value);
     }
 }
 
@@ -65,7 +77,7 @@ pub(crate) fn decode<'a>(
     arena: &'a Arena,
     out: &mut String,
 ) -> Result<Event<'a>, Unusable> {
-    let fields = Fields::of(members(document.value)?);
+    let fields = object(document.value)?.map_or_else(Fields::default, Fields::of);
     let Some(kind) = fields.kind.and_then(Value::as_text).and_then(Kind::named) else {
         return Err(Ignored::UnknownType.into());
     };
@@ -82,15 +94,15 @@ pub(crate) fn decode<'a>(
     })
 }
 
-/// The members of a message; none where it is an array, or one of the data model's objects: these have no type.
-pub(crate) fn members(message: Value<'_>) -> Result<&[Member<'_>], Unusable> {
+/// A message as an object; None where it is an array, or one of the data model's objects: these have no type.
+pub(crate) fn object(message: Value<'_>) -> Result<Option<Object<'_>>, Unusable> {
     let found = match message {
         _ if !message.is_truthy() => return Err(Ignored::Empty.into()),
         Value::Bool(_) => "true",
         Value::Number(_) => "a number",
         Value::Text(_) => "a string",
-        Value::Object(members) => return Ok(members),
-        _ => return Ok(&[]),
+        Value::Object(object) => return Ok(Some(object)),
+        _ => return Ok(None),
     };
     let detail = format!("the message is {found}, not an object");
     Err(Reject::new(Reason::NotAnObject, "", detail).into())
@@ -114,8 +126,8 @@ impl<'a> Reader<'a, '_> {
         let rkey = present(self.fields.rkey, "rkey")?;
         let (rev, commit) = self.revision()?;
         let commit = self.cid(commit, Reason::BadCommit)?;
-        let rev = rev_before(rev, clock_ms)?;
-        let uri = uri(did, collection, rkey)?;
+        let rev = rev_before(rev, clock_ms, self.arena)?;
+        let uri = uri([did, collection, rkey], self.arena)?;
         let body = match collection_named(uri.collection()) {
             Some(collection) if kind != Kind::Delete => {
                 let cid = self.cid(present(self.fields.cid, "cid")?, Reason::BadCid)?;
@@ -137,7 +149,7 @@ impl<'a> Reader<'a, '_> {
         present(self.fields.did, "did")?;
         let (rev, commit) = self.revision()?;
         let commit = self.cid(commit, Reason::BadCommit)?;
-        let rev = rev_before(rev, clock_ms)?;
+        let rev = rev_before(rev, clock_ms, self.arena)?;
         Ok(Event {
             rev: Some(rev),
             commit: Some(commit),
@@ -160,7 +172,7 @@ impl<'a> Reader<'a, '_> {
                 _ => None,
             },
             // Builds of the Rust producer capitalise it (streams.md 3.2).
-            status: status.map(|text| &*self.arena.alloc_str(&text.cleaned().to_lowercase())),
+            status: status.map(|text| self.arena.keep_text(lowercase(&text.cleaned()))),
             ..self.event(Kind::Account)?
         })
     }
@@ -178,8 +190,8 @@ impl<'a> Reader<'a, '_> {
         }
         Ok(Event {
             kind,
-            did: did.as_str(),
-            time: self.cleaned(time),
+            did: did.decoded_in(self.arena),
+            time: time.cleaned_in(self.arena),
             backfill: match self.fields.seq {
                 None | Some(Value::Null) => None,
                 Some(Value::Number(seq)) => Some(matches!(seq, -1.0 | -2.0)),
@@ -195,30 +207,30 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn cid(&self, text: Text<'a>, reason: Reason) -> Result<&'a str, Reject> {
-        match canonical_text(text.as_str()) {
-            Ok(std::borrow::Cow::Borrowed(text)) => Ok(text),
-            Ok(std::borrow::Cow::Owned(text)) => Ok(self.arena.alloc_str(&text)),
-            Err(fault) => Err(Reject::new(
-                reason,
-                "",
-                format!("{fault}: {}", text.as_str()),
-            )),
+        let text = text.decoded_in(self.arena);
+        match canonical_text(text) {
+            Ok(text) => Ok(kept(text, self.arena)),
+            Err(fault) => Err(Reject::new(reason, "", format_args!("{fault}: {text}"))),
         }
     }
+}
 
-    fn cleaned(&self, text: Text<'a>) -> &'a str {
-        if text.is_clean() {
-            text.as_str()
-        } else {
-            self.arena.alloc_str(&text.cleaned())
-        }
+/// A text in lower case. One that is long is measured first, since some letters take more bytes then.
+fn lowercase(text: &str) -> String {
+    // That of sigma depends on what is around it.
+    if text.len() <= LARGE || text.contains('Σ') {
+        return text.to_lowercase();
     }
+    let characters = || text.chars().flat_map(char::to_lowercase);
+    let mut lower = String::with_capacity(characters().map(char::len_utf8).sum());
+    lower.extend(characters());
+    lower
 }
 
 /// A field that must be a string and not empty; `name` says where it is.
 pub(crate) fn present<'a>(field: Option<Value<'a>>, name: &str) -> Result<Text<'a>, Reject> {
     let found = match field {
-        Some(Value::Text(text)) if !text.as_str().is_empty() => return Ok(text),
+        Some(Value::Text(text)) if !text.is_empty() => return Ok(text),
         Some(Value::Text(_)) => "empty",
         Some(_) => "not a string",
         None => "absent",
@@ -228,7 +240,7 @@ pub(crate) fn present<'a>(field: Option<Value<'a>>, name: &str) -> Result<Text<'
 }
 
 /// A rev that may be stored: one far in the future would freeze its record.
-fn rev_before(rev: Text<'_>, clock_ms: u64) -> Result<&str, Reject> {
+fn rev_before<'a>(rev: Text<'a>, clock_ms: u64, arena: &'a Arena) -> Result<&'a str, Reject> {
     if !rev.is_clean() {
         return Err(Reject::new(
             Reason::BadRev,
@@ -236,25 +248,25 @@ fn rev_before(rev: Text<'_>, clock_ms: u64) -> Result<&str, Reject> {
             "the rev holds NUL or a lone surrogate",
         ));
     }
-    let rev = rev.as_str();
+    let rev = rev.decoded_in(arena);
     let latest = tid_of_ms(clock_ms.saturating_add(MAX_DRIFT_MS));
     if rev.as_bytes() > latest.as_slice() {
-        let latest = String::from_utf8_lossy(&latest).into_owned();
-        let detail = format!("the rev {rev} sorts after {latest}, five minutes from now");
+        let latest = String::from_utf8_lossy(&latest);
+        let detail = format_args!("the rev {rev} sorts after {latest}, five minutes from now");
         return Err(Reject::new(Reason::BadRev, "", detail));
     }
     Ok(rev)
 }
 
 /// The record's URI. Identifiers are never cleaned: they would name something else.
-fn uri(did: Text<'_>, collection: Text<'_>, rkey: Text<'_>) -> Result<AtUri, Reject> {
-    let is_clean = did.is_clean() && collection.is_clean() && rkey.is_clean();
-    let (did, collection, rkey) = (did.as_str(), collection.as_str(), rkey.as_str());
+fn uri<'a>(parts: [Text<'a>; 3], arena: &'a Arena) -> Result<AtUri, Reject> {
+    let is_clean = parts.iter().all(|part| part.is_clean());
+    let [did, collection, rkey] = parts.map(|part| part.decoded_in(arena));
     AtUri::from_parts(did, collection, rkey)
         .ok()
         .filter(|_| is_clean)
         .ok_or_else(|| {
-            let detail = format!("{did}/{collection}/{rkey} is not an AT-URI");
+            let detail = format_args!("{did}/{collection}/{rkey} is not an AT-URI");
             Reject::new(Reason::BadUri, "", detail)
         })
 }

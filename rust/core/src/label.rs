@@ -2,10 +2,10 @@
 //! `{"seq":…,"labels":[…]}` of the Rust one, a frame an entry (streams.md 4). The shape tells which.
 
 use crate::Arena;
-use crate::envelope::{members, present};
+use crate::envelope::{object, present};
 use crate::reject::{Ignored, Reason, Reject, Unusable};
 use crate::text::Text;
-use crate::value::{Member, Value, get};
+use crate::value::{Object, Value};
 
 /// A label, as its row has it (actors.md 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,18 +21,30 @@ pub struct Label<'a> {
     pub exp: Option<&'a str>,
 }
 
+/// No label in a frame takes fewer bytes.
+const SHORTEST: usize = r#"{"src":"a","uri":"a","val":"a","cts":"a"}"#.len();
+
 /// The labels of a parsed entry, in its order. A bad one spoils them all: an entry is applied whole or not at all.
-pub(crate) fn decode<'a>(message: Value<'a>, arena: &'a Arena) -> Result<Vec<Label<'a>>, Unusable> {
-    let members = members(message)?;
+/// `length` is that of the entry.
+pub(crate) fn decode<'a>(
+    message: Value<'a>,
+    length: usize,
+    arena: &'a Arena,
+) -> Result<Vec<Label<'a>>, Unusable> {
+    let Some(message) = object(message)? else {
+        return Err(Ignored::UnknownType.into());
+    };
     let label = |value, place| Reader::new(value, place, arena)?.label();
-    match (get(members, "type"), get(members, "labels")) {
+    match (message.get("type"), message.get("labels")) {
         (Some(Value::Text(kind)), _) if kind == *"label" => {
-            Ok(vec![label(get(members, "label"), None)?])
+            Ok(vec![label(message.get("label"), None)?])
         }
-        (None, Some(Value::Array(items))) => {
-            let items = items.iter().enumerate();
-            let labels = items.map(|(place, item)| label(Some(*item), Some(place)));
-            Ok(labels.collect::<Result<_, _>>()?)
+        (None, Some(Value::Array(array))) => {
+            let mut labels = Vec::with_capacity(array.len().min(length / SHORTEST));
+            for (place, item) in array.items().enumerate() {
+                labels.push(label(Some(item), Some(place))?);
+            }
+            Ok(labels)
         }
         (None, Some(_)) => {
             let detail = "labels is not an array";
@@ -44,7 +56,7 @@ pub(crate) fn decode<'a>(message: Value<'a>, arena: &'a Arena) -> Result<Vec<Lab
 
 /// One label of an entry.
 struct Reader<'a> {
-    members: &'a [Member<'a>],
+    object: Object<'a>,
     /// Its place in a frame, from 0.
     place: Option<usize>,
     arena: &'a Arena,
@@ -56,13 +68,13 @@ impl<'a> Reader<'a> {
         place: Option<usize>,
         arena: &'a Arena,
     ) -> Result<Self, Reject> {
-        let Some(members) = value.and_then(Value::as_object) else {
+        let Some(object) = value.and_then(Value::as_object) else {
             let path = place.map_or_else(|| "label".to_owned(), |place| format!("labels/{place}"));
             let detail = format!("{path} is not an object");
             return Err(Reject::new(Reason::MissingField, &path, detail));
         };
         Ok(Self {
-            members,
+            object,
             place,
             arena,
         })
@@ -76,14 +88,14 @@ impl<'a> Reader<'a> {
             uri: self.clean(uri, "uri")?,
             cid: self.optional("cid")?.unwrap_or_default(),
             val: self.clean(val, "val")?,
-            neg: get(self.members, "neg").is_some_and(Value::is_truthy),
+            neg: self.object.get("neg").is_some_and(Value::is_truthy),
             cts: typescript_spelling(self.clean(cts, "cts")?, self.arena),
             exp: self.optional("exp")?,
         })
     }
 
     fn required(&self, name: &str) -> Result<Text<'a>, Reject> {
-        present(get(self.members, name), name).map_err(|reject| Reject {
+        present(self.object.get(name), name).map_err(|reject| Reject {
             place: self.path(name),
             ..reject
         })
@@ -91,7 +103,7 @@ impl<'a> Reader<'a> {
 
     /// A text, if there is something: what is neither null nor text is not guessed at.
     fn optional(&self, name: &str) -> Result<Option<&'a str>, Reject> {
-        match get(self.members, name) {
+        match self.object.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Text(text)) => self.clean(text, name).map(Some),
             Some(_) => Err(self.bad(name, "is not a string")),
@@ -101,7 +113,7 @@ impl<'a> Reader<'a> {
     /// All texts of a label identify something, so none is mended.
     fn clean(&self, text: Text<'a>, name: &str) -> Result<&'a str, Reject> {
         if text.is_clean() {
-            Ok(text.as_str())
+            Ok(text.decoded_in(self.arena))
         } else {
             Err(self.bad(name, "holds NUL or a lone surrogate"))
         }
@@ -109,7 +121,7 @@ impl<'a> Reader<'a> {
 
     fn bad(&self, name: &str, what: &str) -> Reject {
         let detail = format!("{name} {what}");
-        Reject::new(Reason::BadLabel, &self.path(name), detail)
+        Reject::new(Reason::BadLabel, self.path(name), detail)
     }
 
     fn path(&self, name: &str) -> String {

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arena;
 pub mod at_uri;
 pub mod car;
 pub mod cid;
@@ -36,18 +37,18 @@ mod string;
 mod text;
 pub mod tid;
 pub mod timestamp;
+mod tree;
 mod value;
+mod word;
 
-pub use bumpalo::Bump as Arena;
-
+pub use arena::Arena;
 pub use decoder::Decoder;
 pub use event::{Event, Kind, Outcome, RecordEvent};
 pub use format_names::has_format;
 pub use json::{JsonFault, MAX_DEPTH};
 pub use label::Label;
 pub use lexicon::{COLLECTIONS, Collection, collection_named};
-pub use print::print;
 pub use record::Body;
 pub use reject::{Ignored, Reason, Reject};
-pub use text::{Escaped, LoneSurrogate, Text, sanitize, sanitize_bytes, sanitize_utf16};
-pub use value::{Blob, Fault, Member, Value, get};
+pub use text::{Text, sanitize, sanitize_bytes, sanitize_utf16};
+pub use value::{Array, Blob, Bytes, Fault, Link, Member, Object, Value};

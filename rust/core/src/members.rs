@@ -1,167 +1,176 @@
 //! The properties of an object as JavaScript has them.
 
 use crate::text::Text;
-use crate::value::Member;
+use crate::tree::Tree;
+use crate::word::{Tag, Word};
 
 /// Above this many members duplicates are found by sorting instead of comparing each with each.
 const FEW: usize = 16;
-/// The largest canonical integer key that is an array index (ECMA-262 6.1.7): 2^32 - 2.
-const MAX_INDEX: u64 = 4_294_967_294;
+/// The largest canonical integer key that is an array index (ECMA-262 6.1.7) is one less: keys that are none come last.
+const NO_INDEX: u32 = u32::MAX;
 
-/// Brings the members from `start` on into JavaScript's form: of equal keys the first keeps its place and takes the last
-/// one's value, and keys that are array indexes come first, ascending. Whether that changed anything. Without `may_be_indexes`
-/// no key [starts as an index](starts_as_index).
-pub(crate) fn settle(members: &mut Vec<Member<'_>>, start: usize, may_be_indexes: bool) -> bool {
-    let mut is_changed = false;
-    let own = &mut members[start..];
-    if may_have_duplicates(own) {
-        let has_duplicates = if own.len() <= FEW {
-            has_equal_pair(own)
-        } else {
-            has_equal_neighbours(&sorted(own), own)
-        };
-        if has_duplicates {
-            merge_duplicates(members, start);
-            is_changed = true;
-        }
-    }
-    let own = &mut members[start..];
-    if may_be_indexes && own.len() > 1 && own.iter().any(|member| index(member).is_some()) {
-        own.sort_by_cached_key(|member| index(member).unwrap_or(u64::MAX));
-        is_changed = true;
-    }
-    is_changed
+/// What is known of the members of an object while it is read.
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts")]
+pub(crate) struct Facts {
+    /// Of the marks of the keys, modulo 256.
+    seen: [u64; 4],
+    /// Two keys may be the same.
+    pub(crate) may_repeat: bool,
+    /// A key may be an array index.
+    pub(crate) may_be_indexes: bool,
+    /// A key has escapes.
+    pub(crate) has_escapes: bool,
+    /// A member says that it is a blob.
+    pub(crate) may_be_blob: bool,
 }
 
-/// Whether two keys have the same mark modulo 256: those of most objects have not.
-fn may_have_duplicates(members: &[Member<'_>]) -> bool {
-    if members.len() < 2 {
-        return false;
-    }
-    let mut seen = [0u64; 4];
-    members.iter().any(|member| {
-        let mark = mark(member.key.as_str().as_bytes());
-        let place = mark.wrapping_mul(0x9e37_79b1) >> 24;
-        let bit = 1 << (place & 63);
-        let word = &mut seen[(place >> 6) as usize];
-        let is_seen = *word & bit != 0;
+impl Facts {
+    #[inline]
+    pub(crate) fn add(&mut self, key: &[u8]) {
+        let mark = mark(key);
+        let bit = 1 << (mark & 63);
+        let word = &mut self.seen[mark >> 6 & 3];
+        self.may_repeat |= *word & bit != 0;
         *word |= bit;
-        is_seen
-    })
+        self.may_be_indexes |= key.first().is_some_and(u8::is_ascii_digit);
+    }
+
+    /// Nothing is known of a key with escapes.
+    #[cold]
+    pub(crate) fn add_escaped(&mut self) {
+        self.has_escapes = true;
+        self.may_repeat = true;
+        self.may_be_indexes = true;
+    }
+}
+
+/// Of what most different keys differ in: first, middle and last byte, and length.
+#[inline]
+fn mark(key: &[u8]) -> usize {
+    match key {
+        [] => 0,
+        [first, ..] => {
+            let mark = u32::from_le_bytes([
+                *first,
+                key[key.len() / 2],
+                key[key.len() - 1],
+                key.len().to_le_bytes()[0],
+            ]);
+            (mark.wrapping_mul(0x9e37_79b1) >> 24) as usize
+        }
+    }
+}
+
+/// A key and its value.
+pub(crate) type Pair = [Word; 2];
+
+/// Brings members into JavaScript's form: of equal keys the first keeps its place and takes the last one's value, and keys
+/// that are array indexes come first, ascending. Returns how many there are then, if that changed anything.
+pub(crate) fn settle(members: &mut [Pair], tree: &Tree<'_>) -> Option<usize> {
+    let may_merge = members.len() > FEW || has_equal_pair(members, tree);
+    let count = if may_merge {
+        merge(members, tree)
+    } else {
+        members.len()
+    };
+    let is_sorted = sort(&mut members[..count], tree);
+    (count < members.len() || is_sorted).then_some(count)
 }
 
 /// Compares each key with each.
-fn has_equal_pair(members: &[Member<'_>]) -> bool {
-    members.iter().enumerate().any(|(place, member)| {
-        members[..place]
+fn has_equal_pair(members: &[Pair], tree: &Tree<'_>) -> bool {
+    members.iter().enumerate().any(|(place, [key, _])| {
+        let key = tree.text(*key);
+        let earlier = &members[..place];
+        earlier
             .iter()
-            .any(|earlier| earlier.key == member.key)
+            .any(|[earlier, _]| tree.text(*earlier) == key)
     })
 }
 
-/// What most different keys differ in: first, middle and last byte, and length.
-fn mark(key: &[u8]) -> u32 {
-    match key {
-        [] => 0,
-        [first, ..] => u32::from_le_bytes([
-            *first,
-            key[key.len() / 2],
-            key[key.len() - 1],
-            key.len().to_le_bytes()[0],
-        ]),
-    }
-}
-
-/// Places of the members ordered by key, equal keys by place.
-fn sorted(members: &[Member<'_>]) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..members.len()).collect();
-    places.sort_by(|left, right| {
-        let (left, right) = (members[*left].key, members[*right].key);
-        (left.as_str(), left.lone()).cmp(&(right.as_str(), right.lone()))
+/// Leaves one member of each key, at the front; returns how many these are.
+fn merge(members: &mut [Pair], tree: &Tree<'_>) -> usize {
+    let key = |members: &[Pair], place: u32| tree.text(members[place as usize][0]);
+    let mut sorted: Vec<u32> = (0..).take(members.len()).collect();
+    sorted.sort_unstable_by(|left, right| {
+        let by_key = key(members, *left).order(key(members, *right));
+        by_key.then(left.cmp(right))
     });
-    places
-}
-
-fn has_equal_neighbours(places: &[usize], members: &[Member<'_>]) -> bool {
-    places
-        .windows(2)
-        .any(|pair| members[pair[0]].key == members[pair[1]].key)
-}
-
-fn merge_duplicates(members: &mut Vec<Member<'_>>, start: usize) {
-    let own = &mut members[start..];
-    let mut is_repeated = vec![false; own.len()];
-    let places = sorted(own);
-    let mut first = 0;
-    for pair in places.windows(2) {
-        let (earlier, later) = (pair[0], pair[1]);
-        if !is_repeated[earlier] {
-            first = earlier;
+    let mut rest = sorted.as_slice();
+    while let [first, others @ ..] = rest {
+        let same = key(members, *first);
+        let end = others.partition_point(|other| key(members, *other) == same);
+        let (repeated, others) = others.split_at(end);
+        if let Some(last) = repeated.last() {
+            members[*first as usize][1] = members[*last as usize][1];
         }
-        if own[earlier].key == own[later].key {
-            own[first].value = own[later].value;
-            is_repeated[later] = true;
+        for place in repeated {
+            members[*place as usize][0] = DROPPED;
+        }
+        rest = others;
+    }
+    let mut count = 0;
+    for place in 0..members.len() {
+        if members[place][0] != DROPPED {
+            members[count] = members[place];
+            count += 1;
         }
     }
-    let mut place = 0;
-    members.retain(|_| {
-        place += 1;
-        place <= start || !is_repeated[place - 1 - start]
-    });
+    count
 }
 
-/// Whether a key starts with a digit, as array indexes do.
-#[inline]
-pub(crate) fn starts_as_index(key: Text<'_>) -> bool {
-    key.as_str()
-        .as_bytes()
-        .first()
-        .is_some_and(u8::is_ascii_digit)
+/// Stands for the key of a member that goes: keys are texts.
+const DROPPED: Word = Word::plain(Tag::Null);
+
+/// Brings array indexes to the front; returns whether that changed the order.
+fn sort(members: &mut [Pair], tree: &Tree<'_>) -> bool {
+    let index = |pair: &Pair| index(tree.text(pair[0]));
+    if members.is_sorted_by_key(index) {
+        return false;
+    }
+    members.sort_by_cached_key(index);
+    true
 }
 
 /// The number of a key that is an array index in canonical spelling.
-fn index(member: &Member<'_>) -> Option<u64> {
-    let text = member.key.as_str();
-    let is_canonical = starts_as_index(member.key)
-        && text.len() <= 10
+fn index(key: Text<'_>) -> u32 {
+    let text = key.decoded();
+    let is_canonical = text.len() <= 10
         && text.bytes().all(|byte| byte.is_ascii_digit())
-        && (text == "0" || !text.starts_with('0'));
-    is_canonical
-        .then(|| text.parse().ok())
-        .flatten()
-        .filter(|number| *number <= MAX_INDEX)
+        && (*text == *"0" || !text.starts_with('0'));
+    if is_canonical {
+        // What is empty or above 32 bits is none; the largest number of these is none, too.
+        text.parse().unwrap_or(NO_INDEX)
+    } else {
+        NO_INDEX
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Value;
 
     /// The settled keys with the place each value came from.
     fn settled(keys: &[&str]) -> Vec<(String, usize)> {
-        let first = Member {
-            key: Text::Plain("before"),
-            value: Value::Null,
+        let source = keys.concat();
+        let tree = Tree {
+            source: &source,
+            words: &[],
         };
-        let mut members = vec![first];
-        let places: Vec<String> = (0..keys.len()).map(|place| place.to_string()).collect();
-        for (key, place) in keys.iter().zip(&places) {
-            members.push(Member {
-                key: Text::Plain(key),
-                value: Value::Bytes(place),
-            });
-        }
-        settle(&mut members, 1, true);
-        assert!(members[0].key == *"before");
-        members[1..]
-            .iter()
-            .map(|member| {
-                let Value::Bytes(place) = member.value else {
-                    unreachable!()
-                };
-                (member.key.as_str().to_owned(), place.parse().unwrap())
-            })
-            .collect()
+        let mut at = 0;
+        let pair = |(place, key): (usize, &&str)| {
+            at += key.len();
+            let key = Word::span(Tag::Text, at - key.len(), at, 0);
+            [key, Word::integer(i64::try_from(place).unwrap())]
+        };
+        let mut members: Vec<Pair> = keys.iter().enumerate().map(pair).collect();
+        let count = settle(&mut members, &tree).unwrap_or(keys.len());
+        let found = members.iter().take(count).map(|[key, value]| {
+            let text = tree.text(*key).decoded().into_owned();
+            (text, usize::try_from(value.as_integer()).unwrap())
+        });
+        found.collect()
     }
 
     fn pairs(expected: &[(&str, usize)]) -> Vec<(String, usize)> {

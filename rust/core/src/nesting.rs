@@ -1,80 +1,89 @@
 //! The arrays and objects around the place where a parser is.
 
-use crate::json::MAX_DEPTH;
-use crate::text::Text;
+use std::mem;
 
-#[derive(Clone, Copy)]
+use crate::json::MAX_DEPTH;
+use crate::members::Facts;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// What is around the outermost value.
+    #[default]
+    Message,
     Array,
     Object,
 }
 
 /// An array or object whose end has not been seen.
-#[derive(Clone, Copy)]
-pub(crate) struct Open<'a> {
-    kind: Kind,
-    /// Place of its first item or member among those that wait.
+#[derive(Default)]
+pub(crate) struct Open {
+    pub(crate) kind: Kind,
+    /// Place of its first item or key among the words that wait.
     pub(crate) start: usize,
     /// Where its bracket or brace is.
     pub(crate) at: usize,
-    /// The key that it is the value of, if the one around it is an object.
-    pub(crate) key: Text<'a>,
+    pub(crate) facts: Facts,
 }
 
-/// All that are open, the outermost first.
+/// All that are open.
 #[derive(Default)]
-pub(crate) struct Nesting<'a> {
-    open: Vec<Open<'a>>,
-    /// Those further in than one beyond [`MAX_DEPTH`]. Such a text is refused, so nothing is kept of what is in them.
+pub(crate) struct Nesting {
+    pub(crate) inner: Open,
+    /// Those around it, the message first.
+    outer: Vec<Open>,
+    /// The kinds of those around it, from one beyond [`MAX_DEPTH`] on. Such a text is refused, so no more is kept of them.
     deep: Vec<Kind>,
     /// Whether there were more than [`MAX_DEPTH`].
     pub(crate) was_too_deep: bool,
 }
 
-impl<'a> Nesting<'a> {
+impl Nesting {
     pub(crate) fn clear(&mut self) {
-        self.open.clear();
+        self.inner = Open::default();
+        self.outer.clear();
         self.deep.clear();
         self.was_too_deep = false;
     }
 
-    pub(crate) fn open(&mut self, kind: Kind, start: usize, at: usize, key: Text<'a>) {
-        if self.open.len() > MAX_DEPTH {
-            self.deep.push(kind);
+    #[inline]
+    pub(crate) fn open(&mut self, kind: Kind, start: usize, at: usize) {
+        if self.outer.len() == MAX_DEPTH {
+            self.was_too_deep = true;
+            self.deep.push(mem::replace(&mut self.inner.kind, kind));
             return;
         }
-        self.open.push(Open {
+        let open = Open {
             kind,
             start,
             at,
-            key,
-        });
-        self.was_too_deep |= self.open.len() > MAX_DEPTH;
+            facts: Facts::default(),
+        };
+        self.outer.push(mem::replace(&mut self.inner, open));
     }
 
-    /// Closes the innermost one; None if nothing was kept of it.
-    pub(crate) fn close(&mut self) -> Option<Open<'a>> {
-        match self.deep.pop() {
-            Some(_) => None,
-            None => self.open.pop(),
+    /// Closes the innermost one; None if the text is refused anyway.
+    #[inline]
+    pub(crate) fn close(&mut self) -> Option<Open> {
+        if self.was_too_deep {
+            self.close_deep();
+            return None;
         }
+        let outer = self.outer.pop()?;
+        Some(mem::replace(&mut self.inner, outer))
     }
 
-    #[inline]
-    pub(crate) fn innermost(&self) -> Option<Kind> {
-        let deep = self.deep.last().copied();
-        deep.or_else(|| self.open.last().map(|open| open.kind))
-    }
-
-    /// Whether values are kept here.
-    #[inline]
-    pub(crate) fn keeps(&self) -> bool {
-        self.deep.is_empty()
+    #[cold]
+    fn close_deep(&mut self) {
+        if let Some(kind) = self.deep.pop() {
+            self.inner.kind = kind;
+        } else if let Some(outer) = self.outer.pop() {
+            self.inner = outer;
+        }
     }
 
     /// Whether the message itself is the innermost one.
     #[inline]
     pub(crate) fn is_outermost(&self) -> bool {
-        self.open.len() == 1
+        self.outer.len() == 1
     }
 }

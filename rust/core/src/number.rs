@@ -1,6 +1,7 @@
 //! Numbers as JavaScript reads and prints them.
 
 use crate::json::JsonFault;
+use crate::print::Out;
 
 /// Up to here an integer and its double are the same.
 const MAX_EXACT_DIGITS: usize = 15;
@@ -8,9 +9,10 @@ const MAX_EXACT_DIGITS: usize = 15;
 const MAX_EXACT: u64 = 1 << 53;
 
 /// A number that was read.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number {
-    pub(crate) value: f64,
+    /// Its value, if it is one of up to fifteen digits.
+    pub(crate) integer: Option<i64>,
     /// The index behind it.
     pub(crate) end: usize,
     /// Whether it is surely printed as it stands there. So are integers of usual size.
@@ -52,33 +54,34 @@ pub(crate) fn read(source: &str, from: usize) -> Result<Number, JsonFault> {
         }
     }
     let is_short = end == integer_end && end - start <= MAX_EXACT_DIGITS;
-    let value = if is_short {
+    let integer = is_short.then(|| {
         let digits = bytes.get(start..end).unwrap_or_default();
-        // Exact: fifteen digits are less than 2^53.
         let number = digits
             .iter()
             .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
-        let number = integer_as_double(number);
         if is_negative { -number } else { number }
-    } else {
-        let text = source.get(from..end).unwrap_or_default();
-        text.parse().map_err(|_| JsonFault::new(from, "a number"))?
-    };
+    });
     Ok(Number {
-        value,
+        integer,
         end,
         // Minus zero loses its sign.
-        is_as_printed: is_short && !(is_negative && value == 0.0),
+        is_as_printed: is_short && !(is_negative && integer == Some(0)),
     })
 }
 
+/// The value of a number that was read.
+pub(crate) fn parse(text: &str) -> f64 {
+    text.parse().unwrap_or(f64::NAN)
+}
+
+/// Exact: fifteen digits are less than 2^53.
 #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-fn integer_as_double(integer: i64) -> f64 {
+pub(crate) fn integer_as_double(integer: i64) -> f64 {
     integer as f64
 }
 
 /// Appends a number as `JSON.stringify` prints it: `null` where it is not finite, `0` for minus zero.
-pub(crate) fn print(number: f64, out: &mut String) {
+pub(crate) fn print(number: f64, out: &mut impl Out) {
     if let Some(integer) = exact_integer(number) {
         out.push_str(itoa::Buffer::new().format(integer));
     } else if number.is_finite() {
@@ -104,11 +107,21 @@ fn exact_integer(number: f64) -> Option<i64> {
 mod tests {
     use super::*;
 
+    fn value_of(number: Number, source: &str) -> f64 {
+        let parsed = parse(source);
+        if let Some(integer) = number.integer {
+            // Minus zero is zero.
+            let difference = integer_as_double(integer) - parsed;
+            assert!(difference.abs() < 0.5, "{source}");
+        }
+        parsed
+    }
+
     fn reprint(source: &str) -> String {
         let number = read(source, 0).unwrap();
         assert_eq!(number.end, source.len(), "{source}");
         let mut out = String::new();
-        print(number.value, &mut out);
+        print(value_of(number, source), &mut out);
         assert!(!number.is_as_printed || out == source, "{source}");
         out
     }
@@ -144,9 +157,10 @@ mod tests {
 
     #[test]
     fn a_number_ends_where_its_grammar_ends() {
-        let read = |source, from| read(source, from).map(|number| (number.value, number.end));
-        assert_eq!(read("12]", 0).unwrap(), (12.0, 2));
-        assert_eq!(read("[-1.5e1,", 1).unwrap(), (-15.0, 7));
+        let read = |source, from| read(source, from).map(|number| (number.integer, number.end));
+        assert_eq!(read("12]", 0).unwrap(), (Some(12), 2));
+        assert_eq!(read("[-15e0,", 1).unwrap(), (None, 6));
+        assert_eq!(read("[-15,", 1).unwrap(), (Some(-15), 4));
     }
 
     #[test]

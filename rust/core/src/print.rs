@@ -1,100 +1,101 @@
 //! A [`Value`] as `JSON.stringify` prints it after the round trip through the data model (records.md 7).
 
-use std::fmt::Write;
-
 use crate::number;
 use crate::scan::plain_end;
-use crate::text::{Escaped, Text};
-use crate::value::{Blob, Member, Value};
+use crate::string::Piece;
+use crate::text::Text;
+use crate::value::{Object, Value};
+
+/// Where text is appended.
+pub(crate) trait Out {
+    fn push_str(&mut self, text: &str);
+}
+
+impl Out for String {
+    fn push_str(&mut self, text: &str) {
+        self.push_str(text);
+    }
+}
+
+/// The length of what would be appended.
+#[derive(Default)]
+pub(crate) struct Length(pub(crate) usize);
+
+impl Out for Length {
+    fn push_str(&mut self, text: &str) {
+        self.0 += text.len();
+    }
+}
 
 /// Appends the compact JSON text of a value. Recurses as deep as the value is nested, which the parser bounds.
-pub fn print(value: Value<'_>, out: &mut String) {
+pub(crate) fn print(value: Value<'_>, out: &mut impl Out) {
     match value {
         Value::Null | Value::Faulty(_) => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
         Value::Number(number) => number::print(number, out),
         Value::Text(text) => print_text(text, out),
-        Value::Array(items) => {
-            out.push('[');
-            for (place, item) in items.iter().enumerate() {
+        Value::Array(array) => {
+            out.push_str("[");
+            for (place, item) in array.items().enumerate() {
                 if place > 0 {
-                    out.push(',');
+                    out.push_str(",");
                 }
-                print(*item, out);
+                print(item, out);
             }
-            out.push(']');
+            out.push_str("]");
         }
-        Value::Object(members) => print_members(members, out),
-        Value::Link(cid) => print_link(cid, out),
-        Value::Bytes(base64) => {
-            out.push_str(r#"{"$bytes":""#);
-            out.push_str(base64);
+        Value::Object(object) => print_object(object, out),
+        Value::Link(link) => {
+            out.push_str(r#"{"$link":""#);
+            out.push_str(&link.cid());
             out.push_str(r#""}"#);
         }
-        Value::Blob(blob) => print_blob(blob, out),
+        Value::Bytes(bytes) => {
+            out.push_str(r#"{"$bytes":""#);
+            out.push_str(&bytes.base64());
+            out.push_str(r#""}"#);
+        }
+        Value::Blob(blob) => print_object(blob.object(), out),
     }
 }
 
-fn print_members(members: &[Member<'_>], out: &mut String) {
-    out.push('{');
-    for (place, member) in members.iter().enumerate() {
+fn print_object(object: Object<'_>, out: &mut impl Out) {
+    out.push_str("{");
+    for (place, member) in object.members().enumerate() {
         if place > 0 {
-            out.push(',');
+            out.push_str(",");
         }
         print_text(member.key, out);
-        out.push(':');
+        out.push_str(":");
         print(member.value, out);
     }
-    out.push('}');
+    out.push_str("}");
 }
 
-fn print_link(cid: &str, out: &mut String) {
-    out.push_str(r#"{"$link":""#);
-    out.push_str(cid);
-    out.push_str(r#""}"#);
+pub(crate) fn print_text(text: Text<'_>, out: &mut impl Out) {
+    out.push_str("\"");
+    match text.plain() {
+        Some(text) => out.push_str(text),
+        None => print_pieces(text, out),
+    }
+    out.push_str("\"");
 }
 
-fn print_blob(blob: &Blob<'_>, out: &mut String) {
-    match *blob {
-        Blob::Typed {
-            cid,
-            mime_type,
-            size,
-        } => {
-            out.push_str(r#"{"$type":"blob","ref":"#);
-            print_link(cid, out);
-            out.push_str(r#","mimeType":"#);
-            print_text(mime_type, out);
-            out.push_str(r#","size":"#);
-            number::print(size, out);
-            out.push('}');
+fn print_pieces(text: Text<'_>, out: &mut impl Out) {
+    for piece in text.pieces() {
+        match piece {
+            Piece::Run(run) => out.push_str(run),
+            Piece::Unit(unit) => match char::from_u32(unit) {
+                Some(character) => escape(character.encode_utf8(&mut [0; 4]), out),
+                None => hexadecimal(unit, out),
+            },
         }
-        Blob::Untyped { members, .. } => print_members(members, out),
     }
-}
-
-fn print_text(text: Text<'_>, out: &mut String) {
-    out.push('"');
-    match text {
-        Text::Plain(text) => out.push_str(text),
-        Text::Escaped(escaped) => print_escaped(escaped, out),
-    }
-    out.push('"');
-}
-
-fn print_escaped(escaped: &Escaped<'_>, out: &mut String) {
-    let mut start = 0;
-    for lone in escaped.lone {
-        escape(&escaped.text[start..lone.at], out);
-        hexadecimal(lone.unit, out);
-        start = lone.at + char::REPLACEMENT_CHARACTER.len_utf8();
-    }
-    escape(&escaped.text[start..], out);
 }
 
 /// Appends a text with the escapes that JSON needs, in JavaScript's choice of them.
-pub(crate) fn escape(text: &str, out: &mut String) {
+pub(crate) fn escape(text: &str, out: &mut impl Out) {
     let mut start = 0;
     loop {
         let end = plain_end(text.as_bytes(), start);
@@ -108,13 +109,16 @@ pub(crate) fn escape(text: &str, out: &mut String) {
             Some(b'\n') => out.push_str("\\n"),
             Some(12) => out.push_str("\\f"),
             Some(b'\r') => out.push_str("\\r"),
-            Some(control) => hexadecimal(u16::from(*control), out),
+            Some(control) => hexadecimal(u32::from(*control), out),
         }
         start = end + 1;
     }
 }
 
-fn hexadecimal(unit: u16, out: &mut String) {
-    // Writing to a String cannot fail.
-    let _ = write!(out, "\\u{unit:04x}");
+fn hexadecimal(unit: u32, out: &mut impl Out) {
+    out.push_str("\\u");
+    for shift in [12, 8, 4, 0] {
+        let digit = char::from_digit(unit >> shift & 15, 16).unwrap_or_default();
+        out.push_str(digit.encode_utf8(&mut [0; 4]));
+    }
 }

@@ -1,6 +1,6 @@
 //! Why a payload becomes no event: closed lists, known to the metrics and to the table of dead letters.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// Characters of a detail or of the place in a cause; what is longer is cut.
 const MAX_DETAIL: usize = 300;
@@ -127,11 +127,11 @@ pub struct Reject {
 }
 
 impl Reject {
-    pub(crate) fn new(reason: Reason, place: &str, detail: impl fmt::Display) -> Self {
+    pub(crate) fn new(reason: Reason, place: impl fmt::Display, detail: impl fmt::Display) -> Self {
         Self {
             reason,
             place: cut(place, MAX_PLACE),
-            detail: cut(&detail.to_string(), MAX_DETAIL),
+            detail: cut(detail, MAX_DETAIL),
         }
     }
 
@@ -165,14 +165,40 @@ impl From<Ignored> for Unusable {
 }
 
 /// At most `max` characters of a text, without NUL, the cut marked.
-fn cut(text: &str, max: usize) -> String {
-    let mut characters = text.chars().filter(|character| *character != '\0');
-    let mut short: String = characters.by_ref().take(max).collect();
-    if characters.next().is_some() {
-        short.pop();
-        short.push('…');
+fn cut(text: impl fmt::Display, max: usize) -> String {
+    let mut short = Short {
+        text: String::new(),
+        left: max,
+        is_cut: false,
+    };
+    // It fails where there is no room for more.
+    let _ = write!(short, "{text}");
+    if short.is_cut {
+        short.text.pop();
+        short.text.push('…');
     }
-    short
+    short.text
+}
+
+/// Takes so many characters: a message may have millions.
+struct Short {
+    text: String,
+    left: usize,
+    is_cut: bool,
+}
+
+impl Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars().filter(|character| *character != '\0') {
+            if self.left == 0 {
+                self.is_cut = true;
+                return Err(fmt::Error);
+            }
+            self.left -= 1;
+            self.text.push(character);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

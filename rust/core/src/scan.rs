@@ -4,20 +4,33 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// Index of the first quote, backslash or control character at or after `from`; the length if there is none.
-#[inline]
+#[expect(clippy::inline_always, reason = "most keys are short")]
+#[inline(always)]
 pub(crate) fn plain_end(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let found = special(u64::from_le_bytes(*chunk));
+    let rest = bytes.get(from..).unwrap_or_default();
+    let Some((first, others)) = rest.split_first_chunk() else {
+        return from + end_of_few(rest);
+    };
+    match special(*first) {
+        0 => from + first.len() + end_of_many(others),
+        found => from + place(found),
+    }
+}
+
+fn end_of_many(bytes: &[u8]) -> usize {
+    let (chunks, few) = bytes.as_chunks();
+    for (number, chunk) in chunks.iter().enumerate() {
+        let found = special(*chunk);
         if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+            return number * chunk.len() + place(found);
         }
-        at += 8;
     }
-    while bytes.get(at).is_some_and(|byte| !is_special(*byte)) {
-        at += 1;
-    }
-    at
+    bytes.len() - few.len() + end_of_few(few)
+}
+
+fn end_of_few(bytes: &[u8]) -> usize {
+    let place = bytes.iter().position(|byte| is_special(*byte));
+    place.unwrap_or(bytes.len())
 }
 
 fn is_special(byte: u8) -> bool {
@@ -26,12 +39,19 @@ fn is_special(byte: u8) -> bool {
 
 /// The high bit of the lowest special byte is set; bits above it mean nothing (a borrow may have set them).
 #[inline]
-fn special(word: u64) -> u64 {
+fn special(bytes: [u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(bytes);
     let quote = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
     let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
     let control = word.wrapping_sub(ONES * 0x20);
     // All three are ASCII, so bytes with the high bit are none of them.
     (quote | backslash | control) & !word & HIGH
+}
+
+/// Which byte was found.
+#[inline]
+fn place(found: u64) -> usize {
+    (found.trailing_zeros() / 8) as usize
 }
 
 #[cfg(test)]

@@ -3,38 +3,39 @@
 use std::ops::Range;
 
 use crate::Arena;
-use crate::print::print;
-use crate::value::Value;
+use crate::print::{Out, print};
+use crate::tree::Tree;
+use crate::word::Word;
 
 /// With more changes, printing all of it is as quick; so they take no memory to speak of.
 const MANY: usize = 100;
 
 /// A part of the source that is printed in another way.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Change<'a> {
+pub(crate) struct Change {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// A string that is a key is a text, too.
-    pub(crate) value: Value<'a>,
+    /// The value, or a key.
+    pub(crate) word: Word,
 }
 
 /// The changes of a text, in its order; none lies in another.
 #[derive(Default)]
-pub(crate) struct Changes<'a> {
-    all: Vec<Change<'a>>,
+pub(crate) struct Changes {
+    all: Vec<Change>,
     /// Something else is different as well: white space, a member that is left out.
     are_incomplete: bool,
 }
 
-impl<'a> Changes<'a> {
+impl Changes {
     pub(crate) fn clear(&mut self) {
         self.all.clear();
         self.are_incomplete = false;
     }
 
-    /// Notes that `place`, which ends where the parser is, is printed as `value`.
-    pub(crate) fn add(&mut self, place: Range<usize>, value: Value<'a>) {
-        let is_within = |change: &Change<'_>| change.start >= place.start;
+    /// Notes that `part`, which ends where the parser is, is printed as `word`.
+    pub(crate) fn add(&mut self, part: Range<usize>, word: Word) {
+        let is_within = |change: &Change| change.start >= part.start;
         while self.all.pop_if(|change| is_within(change)).is_some() {}
         if self.all.len() >= MANY {
             self.give_up();
@@ -43,9 +44,9 @@ impl<'a> Changes<'a> {
             return;
         }
         self.all.push(Change {
-            start: place.start,
-            end: place.end,
-            value,
+            start: part.start,
+            end: part.end,
+            word,
         });
     }
 
@@ -53,53 +54,64 @@ impl<'a> Changes<'a> {
         self.are_incomplete = true;
     }
 
-    /// What is known of the value at `place`; None where it has to be printed.
-    pub(crate) fn of(
+    /// Becomes what `others` has within `part`.
+    pub(crate) fn take(&mut self, others: &Self, part: &Range<usize>) {
+        self.all.clear();
+        self.are_incomplete = others.are_incomplete;
+        if self.are_incomplete {
+            return;
+        }
+        let is_before = |change: &Change| change.start < part.start;
+        let first = others.all.partition_point(is_before);
+        let rest = others.all.get(first..).unwrap_or_default();
+        let within = rest.iter().take_while(|change| change.end <= part.end);
+        self.all.extend(within);
+    }
+
+    /// What is known of the value at `part`; None where it has to be printed.
+    pub(crate) fn of<'a>(
         &self,
-        source: &'a str,
-        place: Range<usize>,
+        tree: &'a Tree<'a>,
+        part: Range<usize>,
         arena: &'a Arena,
     ) -> Option<Source<'a>> {
         if self.are_incomplete {
             return None;
         }
-        let first = self
-            .all
-            .partition_point(|change| change.start < place.start);
-        let rest = self.all.get(first..)?;
-        let count = rest.partition_point(|change| change.end <= place.end);
         Some(Source {
-            text: source.get(place.clone())?,
-            start: place.start,
-            changes: arena.alloc_slice_copy(rest.get(..count)?),
+            tree,
+            text: tree.source.get(part.clone())?,
+            start: part.start,
+            changes: arena.alloc_slice_copy(&self.all),
         })
     }
 }
 
-/// The source of a value, and how it differs from the value's text.
+/// The source of an object, and how it differs from the object's text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<'a> {
+    tree: &'a Tree<'a>,
     text: &'a str,
     /// Where it starts in the source of the message, by which the changes count.
     start: usize,
-    changes: &'a [Change<'a>],
+    changes: &'a [Change],
 }
 
 impl<'a> Source<'a> {
-    /// What [`print`] makes of the value.
-    pub(crate) fn printed(self, arena: &'a Arena, out: &mut String) -> &'a str {
-        if self.changes.is_empty() {
-            return self.text;
-        }
-        out.clear();
+    /// What [`print`] makes of the object, if that is a part of the message.
+    pub(crate) fn as_is(self) -> Option<&'a str> {
+        self.changes.is_empty().then_some(self.text)
+    }
+
+    /// What [`print`] makes of the object.
+    pub(crate) fn print(self, out: &mut impl Out) {
         let mut at = 0;
         for change in self.changes {
             out.push_str(&self.text[at..change.start - self.start]);
-            print(change.value, out);
+            print(self.tree.value(change.word), out);
             at = change.end - self.start;
         }
         out.push_str(&self.text[at..]);
-        arena.alloc_str(out)
     }
 }
 
@@ -110,7 +122,6 @@ mod tests {
 
     use super::*;
     use crate::json::Parser;
-    use crate::value::get;
 
     const CID: &str = "bafkreidmlxqhnweze2fp4uqytsnbcwooj4votcguefexlwot6plzyxoigm";
     const SPELLINGS: &[&str] = &[
@@ -196,9 +207,9 @@ mod tests {
         let arena = Arena::new();
         let document = Parser::default().parse(message, &arena).unwrap();
         let source = document.source_of_record?;
-        let record = get(document.value.as_object()?, "record")?;
+        let record = document.value.as_object()?.get("record")?;
         let (mut kept, mut printed) = (String::new(), String::new());
-        let kept = source.printed(&arena, &mut kept).to_owned();
+        source.print(&mut kept);
         print(record, &mut printed);
         Some((kept, printed))
     }
@@ -225,7 +236,7 @@ mod tests {
         let arena = Arena::new();
         let document = Parser::default().parse(message, &arena).unwrap();
         let source = document.source_of_record.unwrap();
-        let kept = source.printed(&arena, &mut String::new());
+        let kept = source.as_is().unwrap();
         assert_eq!(kept, r#"{"a":[1,"x\n",{"b":null}]}"#);
         assert!(message.as_bytes().as_ptr_range().contains(&kept.as_ptr()));
     }

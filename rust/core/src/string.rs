@@ -1,24 +1,40 @@
 //! JSON strings, with the escapes that UTF-8 cannot hold.
 
-use crate::Arena;
 use crate::json::JsonFault;
 use crate::scan::plain_end;
-use crate::text::{Escaped, LoneSurrogate, Text};
 
-/// Reads the string whose first character is at `from`, behind its opening quote; returns it and the index behind its
-/// closing quote. Lone surrogates are legal (ECMA-262 25.5.1) and are remembered.
-#[inline]
-pub(crate) fn read<'a>(
-    source: &'a str,
-    from: usize,
-    arena: &'a Arena,
-    scratch: &mut String,
-) -> Result<(Text<'a>, usize), JsonFault> {
-    let end = plain_end(source.as_bytes(), from);
-    match source.as_bytes().get(end) {
-        Some(b'"') => Ok((Text::Plain(&source[from..end]), end + 1)),
-        Some(b'\\') => Escapes::read(source, from, end, arena, scratch),
-        other => Err(unexpected(end, other)),
+/// A string with escapes.
+pub(crate) struct Checked {
+    /// The place of its closing quote.
+    pub(crate) end: usize,
+    /// Whether the text holds neither NUL nor a lone surrogate.
+    pub(crate) is_clean: bool,
+    /// Whether it has the escapes with which the text is printed.
+    pub(crate) is_as_printed: bool,
+}
+
+/// Checks a string whose first backslash, or what else no text consists of, is at `escape`.
+#[cold]
+pub(crate) fn check(source: &str, escape: usize) -> Result<Checked, JsonFault> {
+    let mut reader = Escapes {
+        source,
+        at: escape,
+        is_clean: true,
+        is_as_printed: true,
+    };
+    loop {
+        match source.as_bytes().get(reader.at) {
+            Some(b'"') => {
+                return Ok(Checked {
+                    end: reader.at,
+                    is_clean: reader.is_clean,
+                    is_as_printed: reader.is_as_printed,
+                });
+            }
+            Some(b'\\') => reader.escape()?,
+            other => return Err(unexpected(reader.at, other)),
+        }
+        reader.at = plain_end(source.as_bytes(), reader.at);
     }
 }
 
@@ -33,122 +49,154 @@ fn unexpected(at: usize, byte: Option<&u8>) -> JsonFault {
     )
 }
 
-struct Escapes<'a, 's> {
+struct Escapes<'a> {
     source: &'a str,
     at: usize,
-    text: &'s mut String,
-    lone: Vec<LoneSurrogate>,
-    has_nul: bool,
+    is_clean: bool,
     is_as_printed: bool,
 }
 
-impl<'a> Escapes<'a, '_> {
-    #[cold]
-    /// Reads on from the first backslash, which is at `escape`.
-    fn read(
-        source: &'a str,
-        from: usize,
-        escape: usize,
-        arena: &'a Arena,
-        scratch: &mut String,
-    ) -> Result<(Text<'a>, usize), JsonFault> {
-        scratch.clear();
-        scratch.push_str(&source[from..escape]);
-        let mut reader = Escapes {
-            source,
-            at: escape,
-            text: scratch,
-            lone: Vec::new(),
-            has_nul: false,
-            is_as_printed: true,
-        };
-        loop {
-            match source.as_bytes().get(reader.at) {
-                Some(b'"') => break,
-                Some(b'\\') => reader.escape()?,
-                other => return Err(unexpected(reader.at, other)),
-            }
-            let start = reader.at;
-            reader.at = plain_end(source.as_bytes(), start);
-            reader.text.push_str(&source[start..reader.at]);
-        }
-        let escaped = Escaped {
-            text: arena.alloc_str(reader.text),
-            lone: arena.alloc_slice_copy(&reader.lone),
-            has_nul: reader.has_nul,
-            is_as_printed: reader.is_as_printed,
-        };
-        Ok((Text::Escaped(arena.alloc(escaped)), reader.at + 1))
-    }
-
-    /// Reads one escape; `at` is its backslash.
+impl Escapes<'_> {
+    /// Checks one escape; `at` is its backslash. Lone surrogates are legal (ECMA-262 25.5.1).
     fn escape(&mut self) -> Result<(), JsonFault> {
-        let character = match self.source.as_bytes().get(self.at + 1) {
+        match self.source.as_bytes().get(self.at + 1) {
             Some(b'u') => return self.unicode_escape(),
-            Some(byte @ (b'"' | b'\\')) => char::from(*byte),
-            Some(b'/') => {
-                self.is_as_printed = false;
-                '/'
-            }
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
+            Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') => (),
+            Some(b'/') => self.is_as_printed = false,
             _ => return Err(JsonFault::new(self.at, "an escape sequence")),
-        };
-        self.text.push(character);
+        }
         self.at += 2;
         Ok(())
     }
 
     fn unicode_escape(&mut self) -> Result<(), JsonFault> {
         let unit = self.unit()?;
-        self.is_as_printed &= self.has_printed_form(unit);
+        if !self.has_printed_form(unit) {
+            self.is_as_printed = false;
+        }
         self.at += 6;
-        if let Some(character) = char::from_u32(u32::from(unit)) {
-            self.has_nul |= character == '\0';
-            self.text.push(character);
-            return Ok(());
-        }
-        if unit < 0xdc00 && self.source.as_bytes().get(self.at..self.at + 2) == Some(b"\\u") {
-            // A high surrogate pairs with the low one that follows, if there is one.
-            let pair = char::decode_utf16([unit, self.unit()?]).next();
-            if let Some(Ok(character)) = pair {
-                self.text.push(character);
-                self.is_as_printed = false;
-                self.at += 6;
-                return Ok(());
+        if is_surrogate(unit) {
+            if unit < LOW && self.source.as_bytes().get(self.at..self.at + 2) == Some(b"\\u") {
+                // A high surrogate pairs with the low one that follows, if there is one.
+                if pair(unit, self.unit()?).is_some() {
+                    self.is_as_printed = false;
+                    self.at += 6;
+                    return Ok(());
+                }
             }
+            self.is_clean = false;
+        } else if unit == 0 {
+            self.is_clean = false;
         }
-        self.lone.push(LoneSurrogate {
-            at: self.text.len(),
-            unit,
-        });
-        self.text.push(char::REPLACEMENT_CHARACTER);
         Ok(())
     }
 
     /// Whether the escape at `at` is how the unit is printed: lone surrogates and some control characters are, in lower
     /// case. A pair of surrogates is not, and its second half has not been seen yet.
-    fn has_printed_form(&self, unit: u16) -> bool {
+    fn has_printed_form(&self, unit: u32) -> bool {
         let digits = self.source.get(self.at + 2..self.at + 6);
         let is_control = unit < 0x20 && !matches!(unit, 8 | 9 | 10 | 12 | 13);
-        (is_control || (0xd800..0xe000).contains(&unit))
+        (is_control || is_surrogate(unit))
             && digits.is_some_and(|digits| !digits.bytes().any(|digit| digit.is_ascii_uppercase()))
     }
 
     /// The code unit of the `\uXXXX` at `at`.
-    fn unit(&self) -> Result<u16, JsonFault> {
+    fn unit(&self) -> Result<u32, JsonFault> {
         let digits = self.source.as_bytes().get(self.at + 2..self.at + 6);
-        let value = digits.and_then(|digits| {
-            digits.iter().try_fold(0, |value, digit| {
-                Some(value << 4 | char::from(*digit).to_digit(16)?)
-            })
-        });
-        value
-            .and_then(|value| u16::try_from(value).ok())
+        digits
+            .and_then(unit_of)
             .ok_or(JsonFault::new(self.at, "four hexadecimal digits"))
+    }
+}
+
+/// The first low surrogate.
+const LOW: u32 = 0xdc00;
+
+fn is_surrogate(unit: u32) -> bool {
+    (0xd800..0xe000).contains(&unit)
+}
+
+fn unit_of(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |value, digit| {
+        Some(value << 4 | char::from(*digit).to_digit(16)?)
+    })
+}
+
+/// The code point of two surrogates.
+fn pair(high: u32, low: u32) -> Option<u32> {
+    let is_pair = (0xd800..LOW).contains(&high) && (LOW..0xe000).contains(&low);
+    is_pair.then(|| 0x1_0000 + ((high - 0xd800) << 10) + (low - LOW))
+}
+
+/// What a string with escapes consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    /// Characters that stand for themselves.
+    Run(&'a str),
+    /// What one escape stands for, or two that are a pair: a code point, which may be a lone surrogate.
+    Unit(u32),
+}
+
+impl<'a> Piece<'a> {
+    pub(crate) fn units(self) -> impl Iterator<Item = u32> + use<'a> {
+        let (run, unit) = match self {
+            Self::Run(run) => (run, None),
+            Self::Unit(unit) => ("", Some(unit)),
+        };
+        run.chars().map(u32::from).chain(unit)
+    }
+}
+
+/// The pieces of a string that was checked.
+pub(crate) struct Pieces<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Pieces<'a> {
+    pub(crate) fn new(source: &'a str) -> Self {
+        Self { rest: source }
+    }
+
+    /// The code unit of an escape at the start of the rest.
+    fn unit(&self) -> Option<u32> {
+        let digits = self.rest.as_bytes().get(..6)?.strip_prefix(b"\\u")?;
+        unit_of(digits)
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        let bytes = self.rest.as_bytes();
+        if *bytes.first()? != b'\\' {
+            // What was checked has no quote and no control character in it.
+            let (run, rest) = self.rest.split_at(plain_end(bytes, 0));
+            self.rest = rest;
+            return Some(Piece::Run(run));
+        }
+        if let Some(unit) = self.unit() {
+            self.skip(6);
+            let pair = self.unit().and_then(|next| pair(unit, next));
+            if pair.is_some() {
+                self.skip(6);
+            }
+            return Some(Piece::Unit(pair.unwrap_or(unit)));
+        }
+        let unit = match bytes.get(1)? {
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => u32::from('\n'),
+            b'r' => u32::from('\r'),
+            b't' => u32::from('\t'),
+            byte => u32::from(*byte),
+        };
+        self.skip(2);
+        Some(Piece::Unit(unit))
     }
 }
 
@@ -156,22 +204,23 @@ impl<'a> Escapes<'a, '_> {
 mod tests {
     use super::*;
 
-    fn read_one(source: &str) -> Result<(String, Vec<LoneSurrogate>, bool), JsonFault> {
-        let arena = Arena::new();
-        let (text, end) = read(source, 1, &arena, &mut String::new())?;
-        assert_eq!(end, source.len());
-        Ok((
-            text.as_str().to_owned(),
-            text.lone().to_vec(),
-            text.is_clean(),
-        ))
-    }
+    /// The decoded text with its lone surrogates as U+FFFD, these with their places among the units, and whether it is clean.
+    type Found = (String, Vec<(usize, u32)>, bool);
 
-    #[test]
-    fn strings_without_escapes_are_borrowed() {
-        let arena = Arena::new();
-        let (text, _) = read("\"é\u{2028}\u{7f}\"", 1, &arena, &mut String::new()).unwrap();
-        assert!(matches!(text, Text::Plain("é\u{2028}\u{7f}")));
+    fn read_one(source: &str) -> Result<Found, JsonFault> {
+        let found = check(source, plain_end(source.as_bytes(), 1))?;
+        assert_eq!(found.end + 1, source.len());
+        let units: Vec<u32> = Pieces::new(&source[1..found.end])
+            .flat_map(Piece::units)
+            .collect();
+        let text = units.iter().map(|unit| char::from_u32(*unit));
+        let lone = units.iter().copied().enumerate();
+        Ok((
+            text.map(|found| found.unwrap_or(char::REPLACEMENT_CHARACTER))
+                .collect(),
+            lone.filter(|(_, unit)| is_surrogate(*unit)).collect(),
+            found.is_clean,
+        ))
     }
 
     #[test]
@@ -185,8 +234,7 @@ mod tests {
     fn lone_surrogates_are_replaced_and_remembered() {
         let (text, lone, is_clean) = read_one(r#""a\ud800b\udc00\ud800\ud83d\ude00""#).unwrap();
         assert_eq!(text, "a\u{fffd}b\u{fffd}\u{fffd}😀");
-        let units: Vec<_> = lone.iter().map(|lone| (lone.at, lone.unit)).collect();
-        assert_eq!(units, [(1, 0xd800), (5, 0xdc00), (8, 0xd800)]);
+        assert_eq!(lone, [(1, 0xd800), (3, 0xdc00), (4, 0xd800)]);
         assert!(!is_clean);
     }
 
@@ -211,10 +259,7 @@ mod tests {
             r#""\u+123""#,
             r#""\uéé""#,
         ] {
-            assert!(
-                read(source, 1, &Arena::new(), &mut String::new()).is_err(),
-                "{source}"
-            );
+            assert!(read_one(source).is_err(), "{source}");
         }
     }
 }

@@ -1,86 +1,156 @@
 //! Text of JSON strings, and its repair: what PostgreSQL refuses in a text column is NUL and lone surrogates.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
-/// A lone surrogate, which UTF-8 cannot hold: where U+FFFD (three bytes, as many) stands for it in the decoded text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LoneSurrogate {
-    /// Byte offset in the decoded text.
-    pub at: usize,
-    /// The UTF-16 code unit, 0xD800 to 0xDFFF.
-    pub unit: u16,
-}
+use crate::Arena;
+use crate::string::{Piece, Pieces};
+use crate::tree::Tree;
+use crate::word::{Tag, Word, flag};
 
-/// The decoded text of a JSON string.
+/// A JSON string. It is read from its source, escapes too, whenever the text is asked for.
 #[derive(Clone, Copy, Debug)]
-pub enum Text<'a> {
-    /// A string without escapes: its source is also how it is printed.
-    Plain(&'a str),
-    /// A string that had escapes.
-    Escaped(&'a Escaped<'a>),
-}
-
-/// A JSON string that was written with escapes.
-#[derive(Clone, Copy, Debug)]
-pub struct Escaped<'a> {
-    /// Decoded; U+FFFD where a lone surrogate stood.
-    pub text: &'a str,
-    /// The lone surrogates in order.
-    pub lone: &'a [LoneSurrogate],
-    /// Whether `text` holds NUL.
-    pub has_nul: bool,
-    /// Whether the source has the escapes with which the text is printed.
-    pub is_as_printed: bool,
+pub struct Text<'a> {
+    tree: &'a Tree<'a>,
+    word: Word,
 }
 
 impl<'a> Text<'a> {
+    #[inline]
+    pub(crate) fn new(tree: &'a Tree<'a>, word: Word) -> Self {
+        Self { tree, word }
+    }
+
+    pub(crate) fn empty() -> Self {
+        const NOTHING: &Tree<'_> = &Tree {
+            source: "",
+            words: &[],
+        };
+        Self::new(NOTHING, Word::span(Tag::Text, 0, 0, 0))
+    }
+
+    #[inline]
+    fn has_escapes(self) -> bool {
+        self.word.has(flag::ESCAPED)
+    }
+
+    /// What is between the quotes.
+    #[inline]
+    fn source(self) -> &'a str {
+        &self.tree.source[self.word.place()]
+    }
+
+    /// The text, if it has no escapes: most have none.
+    #[inline]
+    pub fn plain(self) -> Option<&'a str> {
+        (!self.has_escapes()).then(|| self.source())
+    }
+
+    /// What a text with escapes consists of.
+    pub(crate) fn pieces(self) -> Pieces<'a> {
+        Pieces::new(self.source())
+    }
+
+    /// Its code points; lone surrogates are such, too.
+    fn units(self) -> impl Iterator<Item = u32> {
+        self.pieces().flat_map(Piece::units)
+    }
+
     /// Decoded, with U+FFFD for lone surrogates; it may hold NUL.
-    pub fn as_str(self) -> &'a str {
-        match self {
-            Self::Plain(text) => text,
-            Self::Escaped(escaped) => escaped.text,
-        }
-    }
-
-    /// The lone surrogates, in order.
-    pub fn lone(self) -> &'a [LoneSurrogate] {
-        match self {
-            Self::Plain(_) => &[],
-            Self::Escaped(escaped) => escaped.lone,
-        }
-    }
-
-    /// Whether PostgreSQL takes the text as it is.
-    pub fn is_clean(self) -> bool {
-        match self {
-            Self::Plain(_) => true,
-            Self::Escaped(escaped) => !escaped.has_nul && escaped.lone.is_empty(),
+    #[inline]
+    pub fn decoded(self) -> Cow<'a, str> {
+        match self.plain() {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.joined(|_| true)),
         }
     }
 
     /// The text for a column: no NUL, U+FFFD for lone surrogates.
+    #[inline]
     pub fn cleaned(self) -> Cow<'a, str> {
-        match self {
-            Self::Escaped(Escaped {
-                text,
-                has_nul: true,
-                ..
-            }) => Cow::Owned(text.replace('\0', "")),
-            _ => Cow::Borrowed(self.as_str()),
+        match self.plain() {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.joined(|unit| unit != 0)),
         }
+    }
+
+    #[cold]
+    fn joined(self, is_kept: impl Fn(u32) -> bool) -> String {
+        let mut text = String::with_capacity(self.longest());
+        for piece in self.pieces() {
+            match piece {
+                Piece::Run(run) => text.push_str(run),
+                Piece::Unit(unit) if is_kept(unit) => {
+                    text.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER));
+                }
+                Piece::Unit(_) => (),
+            }
+        }
+        text
+    }
+
+    /// Decoded like [`Self::decoded`], in an arena.
+    pub(crate) fn decoded_in(self, arena: &'a Arena) -> &'a str {
+        kept(self.decoded(), arena)
+    }
+
+    /// Cleaned like [`Self::cleaned`], in an arena.
+    pub(crate) fn cleaned_in(self, arena: &'a Arena) -> &'a str {
+        kept(self.cleaned(), arena)
+    }
+
+    /// No fewer bytes than the decoded text has.
+    #[inline]
+    pub fn longest(self) -> usize {
+        self.word.len()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(self) -> bool {
+        // An escape stands for something.
+        self.word.len() == 0
+    }
+
+    /// Whether PostgreSQL takes the text as it is.
+    pub fn is_clean(self) -> bool {
+        let is_clean = |unit| unit != 0 && char::from_u32(unit).is_some();
+        !self.has_escapes() || self.units().all(is_clean)
+    }
+
+    /// By code points; lone surrogates are such, too.
+    pub(crate) fn order(self, other: Self) -> Ordering {
+        match (self.plain(), other.plain()) {
+            (Some(left), Some(right)) => left.cmp(right),
+            _ => self.units().cmp(other.units()),
+        }
+    }
+
+    #[cold]
+    fn is_with_escapes(self, text: &str) -> bool {
+        self.units().eq(text.chars().map(u32::from))
+    }
+}
+
+/// A text that may have been made, in an arena.
+#[inline]
+pub(crate) fn kept<'a>(text: Cow<'a, str>, arena: &'a Arena) -> &'a str {
+    match text {
+        Cow::Borrowed(text) => text,
+        Cow::Owned(text) => arena.keep_text(text),
     }
 }
 
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str() && self.lone() == other.lone()
+        self.order(*other).is_eq()
     }
 }
 
 /// Equal to a text that has no lone surrogate in it.
 impl PartialEq<str> for Text<'_> {
+    #[inline]
     fn eq(&self, other: &str) -> bool {
-        self.as_str() == other && self.lone().is_empty()
+        self.tree.is_plain(self.word, other) || self.has_escapes() && self.is_with_escapes(other)
     }
 }
 

@@ -35,10 +35,10 @@ fn a_like_is_described_in_full() {
         assert_eq!(*cid, CID);
         assert_eq!(body.json, LIKE);
         assert_eq!(body.created_at, Some("2025-10-20T07:00:00.500Z"));
-        let names: Vec<&str> = body
+        let names: Vec<_> = body
             .properties
             .iter()
-            .map(|member| member.key.as_str())
+            .map(|member| member.key.decoded())
             .collect();
         assert_eq!(names, ["subject", "createdAt"]);
     });

@@ -1,8 +1,6 @@
 //! Values of a record as Python data.
 
-use std::borrow::Cow;
-
-use indexer_core::{Blob, Member, Text, Value};
+use indexer_core::{Blob, Member, Object, Text, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
@@ -34,33 +32,34 @@ impl<'a, 'py> Values<'a, 'py> {
     ) -> PyResult<(Bound<'py, PyDict>, Option<Bound<'py, PyString>>)> {
         let dict = PyDict::new(self.py);
         let mut shared = None;
-        for member in properties {
-            let value = self.value(member)?;
-            if let (Some(created_at), Value::Text(Text::Plain(text))) = (created_at, member.value)
-                && std::ptr::eq(text, created_at)
+        for property in properties {
+            let value = self.value(property.key == *"$type", property.value)?;
+            if let (Some(created_at), Value::Text(text)) = (created_at, property.value)
+                && text
+                    .plain()
+                    .is_some_and(|text| std::ptr::eq(text, created_at))
             {
                 shared = Some(value.clone().cast_into()?);
             }
-            dict.set_item(self.key(member.key), value)?;
+            dict.set_item(self.key(property.key), value)?;
         }
         let created_at = shared.or_else(|| created_at.map(|text| PyString::new(self.py, text)));
         Ok((dict, created_at))
     }
 
-    fn dict(&mut self, members: &[Member<'a>]) -> PyResult<Bound<'py, PyDict>> {
+    fn dict(&mut self, object: Object<'a>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(self.py);
-        for member in members {
-            let value = self.value(member)?;
+        for member in object.members() {
+            let value = self.value(member.key == *"$type", member.value)?;
             dict.set_item(self.key(member.key), value)?;
         }
         Ok(dict)
     }
 
-    fn value(&mut self, member: &Member<'a>) -> PyResult<Bound<'py, PyAny>> {
-        match member.value {
-            Value::Text(Text::Plain(text)) if member.key == *"$type" => {
-                Ok(self.keys.get(text.as_bytes()).clone().into_any())
-            }
+    /// The value of a member. Types come again and again.
+    fn value(&mut self, is_type: bool, value: Value<'a>) -> PyResult<Bound<'py, PyAny>> {
+        match value {
+            Value::Text(text) if is_type => Ok(self.known(text).into_any()),
             value => self.item(value),
         }
     }
@@ -69,23 +68,21 @@ impl<'a, 'py> Values<'a, 'py> {
     fn item(&mut self, value: Value<'a>) -> PyResult<Bound<'py, PyAny>> {
         Ok(match value {
             // A language, as a rule.
-            Value::Text(Text::Plain(text)) if text.len() <= SHORT => {
-                self.keys.get(text.as_bytes()).clone().into_any()
-            }
+            Value::Text(text) if text.longest() <= SHORT => self.known(text).into_any(),
             Value::Text(text) => self.text(text).into_any(),
-            Value::Object(members) => self.dict(members)?.into_any(),
-            Value::Array(items) => {
+            Value::Object(object) => self.dict(object)?.into_any(),
+            Value::Array(array) => {
                 let list = PyList::empty(self.py);
-                for item in items {
-                    list.append(self.item(*item)?)?;
+                for item in array.items() {
+                    list.append(self.item(item)?)?;
                 }
                 list.into_any()
             }
             Value::Blob(blob) => self.blob(blob)?.into_any(),
             Value::Number(number) => self.number(number)?,
             Value::Bool(truth) => truth.into_pyobject(self.py)?.to_owned().into_any(),
-            Value::Link(cid) => self.single("$link", cid)?.into_any(),
-            Value::Bytes(base64) => self.single("$bytes", base64)?.into_any(),
+            Value::Link(link) => self.single("$link", &link.cid())?.into_any(),
+            Value::Bytes(bytes) => self.single("$bytes", &bytes.base64())?.into_any(),
             Value::Null | Value::Faulty(_) => self.py.None().into_bound(self.py),
         })
     }
@@ -109,29 +106,21 @@ impl<'a, 'py> Values<'a, 'py> {
         Ok(dict)
     }
 
-    fn blob(&mut self, blob: &Blob<'a>) -> PyResult<Bound<'py, PyDict>> {
+    fn blob(&mut self, blob: Blob<'a>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(self.py);
-        match *blob {
-            Blob::Typed {
-                cid,
-                mime_type,
-                size,
-            } => {
-                let kind = self.keys.get(b"blob").clone();
-                dict.set_item(self.keys.get(b"$type"), kind)?;
-                let link = self.single("$link", cid)?;
-                dict.set_item(self.keys.get(b"ref"), link)?;
-                let mime_type = self.mime_type(mime_type);
-                dict.set_item(self.keys.get(b"mimeType"), mime_type)?;
-                let size = self.number(size)?;
-                dict.set_item(self.keys.get(b"size"), size)?;
-            }
-            Blob::Untyped { cid, mime_type, .. } => {
-                let cid = PyString::new(self.py, cid);
-                dict.set_item(self.keys.get(b"cid"), cid)?;
-                let mime_type = self.mime_type(mime_type);
-                dict.set_item(self.keys.get(b"mimeType"), mime_type)?;
-            }
+        let mime_type = self.known(blob.mime_type());
+        if blob.is_typed() {
+            let kind = self.keys.get(b"blob").clone();
+            dict.set_item(self.keys.get(b"$type"), kind)?;
+            let link = self.single("$link", &blob.cid())?;
+            dict.set_item(self.keys.get(b"ref"), link)?;
+            dict.set_item(self.keys.get(b"mimeType"), mime_type)?;
+            let size = self.number(blob.size())?;
+            dict.set_item(self.keys.get(b"size"), size)?;
+        } else {
+            let cid = PyString::new(self.py, &blob.cid());
+            dict.set_item(self.keys.get(b"cid"), cid)?;
+            dict.set_item(self.keys.get(b"mimeType"), mime_type)?;
         }
         Ok(dict)
     }
@@ -141,18 +130,19 @@ impl<'a, 'py> Values<'a, 'py> {
     }
 
     /// One of few, as a rule.
-    fn mime_type(&mut self, text: Text<'a>) -> Bound<'py, PyString> {
-        match text {
-            Text::Plain(text) => self.keys.get(text.as_bytes()).clone(),
-            Text::Escaped(_) => self.text(text),
+    #[inline]
+    fn known(&mut self, text: Text<'a>) -> Bound<'py, PyString> {
+        match text.plain() {
+            Some(text) => self.keys.get(text.as_bytes()).clone(),
+            None => self.text(text),
         }
     }
 
     #[inline]
     fn key(&mut self, key: Text<'a>) -> &Bound<'py, PyString> {
-        match key.cleaned() {
-            Cow::Borrowed(key) => self.keys.get(key.as_bytes()),
-            Cow::Owned(key) => self.keys.once(&key),
+        match key.plain() {
+            Some(plain) => self.keys.get(plain.as_bytes()),
+            None => self.keys.once(&key.cleaned()),
         }
     }
 }

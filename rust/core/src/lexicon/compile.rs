@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use super::definition::{
-    Result, fault, length, members, number, only, require, text, texts, whole,
+    Result, fault, length, number, object, only, plain, require, text, texts, whole,
 };
 use super::types::{Format, Property, Range, Registry, TextRules, Type, TypeId, UnionMember};
 use crate::Arena;
 use crate::format_names;
 use crate::json::Parser;
-use crate::value::{Member, Value, get};
+use crate::value::{Object, Value};
 
 /// Compiles documents; every collection must be the record of one of them.
 pub(super) fn registry(documents: &[&str], collections: &[&str]) -> Result<Registry> {
@@ -20,19 +20,19 @@ pub(super) fn registry(documents: &[&str], collections: &[&str]) -> Result<Regis
         let document = Parser::default()
             .parse(document, &arena)
             .or_else(|at| fault(format!("a document is no JSON: {at}")))?;
-        let document = members(document.value)?;
+        let document = object(document.value)?;
         let nsid = text(document, "id")?;
-        for definition in members(require(document, "defs")?)? {
-            let name = full_name(nsid, &format!("#{}", definition.key.as_str()));
+        for definition in object(require(document, "defs")?)?.members() {
+            let name = full_name(nsid, &format!("#{}", definition.key.decoded()));
             let id = compiler.add(Type::Unfinished);
             compiler.ids.insert(name, id);
-            definitions.push((nsid, id, members(definition.value)?));
+            definitions.push((nsid, id, object(definition.value)?));
         }
     }
     for (nsid, id, definition) in definitions {
         // A record's rules are those of its object.
-        let definition = match get(definition, "record") {
-            Some(object) => members(object)?,
+        let definition = match definition.get("record") {
+            Some(found) => object(found)?,
             None => definition,
         };
         compiler.types[id.0] = compiler.compile(nsid, definition)?;
@@ -73,7 +73,7 @@ impl Compiler {
 
     /// The place of a type that stands within the document `nsid`.
     fn id(&mut self, nsid: &str, definition: Value<'_>) -> Result<TypeId> {
-        let definition = members(definition)?;
+        let definition = object(definition)?;
         if text(definition, "type")? == "ref" {
             only(definition, &["ref"])?;
             return self.named(nsid, text(definition, "ref")?);
@@ -90,7 +90,7 @@ impl Compiler {
         }
     }
 
-    fn compile(&mut self, nsid: &str, definition: &[Member<'_>]) -> Result<Type> {
+    fn compile(&mut self, nsid: &str, definition: Object<'_>) -> Result<Type> {
         match text(definition, "type")? {
             "boolean" => only(definition, &["default"]).map(|()| Type::Boolean),
             "integer" => {
@@ -132,19 +132,19 @@ impl Compiler {
         }
     }
 
-    fn object(&mut self, nsid: &str, definition: &[Member<'_>]) -> Result<Type> {
+    fn object(&mut self, nsid: &str, definition: Object<'_>) -> Result<Type> {
         only(definition, &["properties", "required", "nullable"])?;
         let required = texts(definition, "required")?;
         let nullable = texts(definition, "nullable")?;
-        let declared = get(definition, "properties").map_or(Ok(&[][..]), members)?;
+        let declared = definition.get("properties").map(object).transpose()?;
         for name in &required {
-            if get(declared, name).is_none() {
+            if declared.and_then(|declared| declared.get(name)).is_none() {
                 return fault(format!("{nsid}: {name} is required but not defined"));
             }
         }
         let mut properties = Vec::new();
-        for property in declared {
-            let name = property.key.as_str();
+        for property in declared.into_iter().flat_map(Object::members) {
+            let name = &*property.key.decoded();
             properties.push(Property {
                 name: name.to_owned(),
                 id: self.id(nsid, property.value)?,
@@ -155,7 +155,7 @@ impl Compiler {
         Ok(Type::Object(properties))
     }
 
-    fn union(&mut self, nsid: &str, definition: &[Member<'_>]) -> Result<Type> {
+    fn union(&mut self, nsid: &str, definition: Object<'_>) -> Result<Type> {
         only(definition, &["refs", "closed"])?;
         let mut members = Vec::new();
         for reference in texts(definition, "refs")? {
@@ -166,12 +166,12 @@ impl Compiler {
         }
         Ok(Type::Union {
             members,
-            is_closed: matches!(get(definition, "closed"), Some(Value::Bool(true))),
+            is_closed: matches!(definition.get("closed"), Some(Value::Bool(true))),
         })
     }
 }
 
-fn text_rules(definition: &[Member<'_>]) -> Result<TextRules> {
+fn text_rules(definition: Object<'_>) -> Result<TextRules> {
     only(
         definition,
         &[
@@ -186,7 +186,7 @@ fn text_rules(definition: &[Member<'_>]) -> Result<TextRules> {
             "minLength",
         ],
     )?;
-    let format = match get(definition, "format") {
+    let format = match definition.get("format") {
         None => None,
         Some(_) => Some(format_named(text(definition, "format")?)?),
     };
@@ -197,21 +197,19 @@ fn text_rules(definition: &[Member<'_>]) -> Result<TextRules> {
             max: whole(definition, "maxGraphemes")?,
         },
         format,
-        choices: choices(definition, |value| {
-            value.as_text().map(|text| text.as_str().to_owned())
-        })?,
+        choices: choices(definition, |value| plain(value).map(str::to_owned))?,
     })
 }
 
 /// The values that `enum` or `const` leaves.
 fn choices<T>(
-    definition: &[Member<'_>],
+    definition: Object<'_>,
     read: impl Fn(Value<'_>) -> Option<T>,
 ) -> Result<Option<Vec<T>>> {
-    let values = match (get(definition, "const"), get(definition, "enum")) {
+    let values = match (definition.get("const"), definition.get("enum")) {
         (None, None) => return Ok(None),
         (Some(value), _) => read(value).map(|value| vec![value]),
-        (None, Some(Value::Array(values))) => values.iter().copied().map(read).collect(),
+        (None, Some(Value::Array(values))) => values.items().map(read).collect(),
         (None, Some(_)) => None,
     };
     values.map_or_else(

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::types::Range;
-use crate::value::{Member, Value, get};
+use crate::value::{Object, Value};
 
 /// What is wrong with the documents.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,9 +22,9 @@ pub(super) fn fault<T>(text: impl Into<String>) -> Result<T> {
 }
 
 /// Fails if there are other rules than these.
-pub(super) fn only(definition: &[Member<'_>], rules: &[&str]) -> Result<()> {
-    for member in definition {
-        let rule = member.key.as_str();
+pub(super) fn only(definition: Object<'_>, rules: &[&str]) -> Result<()> {
+    for member in definition.members() {
+        let rule = &*member.key.decoded();
         if !rules.contains(&rule) && rule != "type" && rule != "description" {
             return fault(format!("unknown rule {rule}"));
         }
@@ -32,43 +32,53 @@ pub(super) fn only(definition: &[Member<'_>], rules: &[&str]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn require<'a>(definition: &[Member<'a>], key: &str) -> Result<Value<'a>> {
-    get(definition, key).map_or_else(|| fault(format!("{key} is missing")), Ok)
+pub(super) fn require<'a>(definition: Object<'a>, key: &str) -> Result<Value<'a>> {
+    definition
+        .get(key)
+        .map_or_else(|| fault(format!("{key} is missing")), Ok)
 }
 
-pub(super) fn members(value: Value<'_>) -> Result<&[Member<'_>]> {
+pub(super) fn object(value: Value<'_>) -> Result<Object<'_>> {
     value.as_object().map_or_else(|| fault("not an object"), Ok)
 }
 
-pub(super) fn text<'a>(definition: &[Member<'a>], key: &str) -> Result<&'a str> {
-    match require(definition, key)?.as_text() {
-        Some(text) => Ok(text.as_str()),
+/// No text that the documents need has escapes.
+pub(super) fn plain(value: Value<'_>) -> Option<&str> {
+    match value {
+        Value::Text(text) => text.plain(),
+        _ => None,
+    }
+}
+
+pub(super) fn text<'a>(definition: Object<'a>, key: &str) -> Result<&'a str> {
+    match plain(require(definition, key)?) {
+        Some(text) => Ok(text),
         None => fault(format!("{key} is not a string")),
     }
 }
 
-pub(super) fn texts<'a>(definition: &[Member<'a>], key: &str) -> Result<Vec<&'a str>> {
-    let Some(Value::Array(items)) = get(definition, key) else {
+pub(super) fn texts<'a>(definition: Object<'a>, key: &str) -> Result<Vec<&'a str>> {
+    let Some(Value::Array(array)) = definition.get(key) else {
         return Ok(Vec::new());
     };
-    items
-        .iter()
-        .map(|item| match item.as_text() {
-            Some(text) => Ok(text.as_str()),
+    array
+        .items()
+        .map(|item| match plain(item) {
+            Some(text) => Ok(text),
             None => fault(format!("{key} holds something else than strings")),
         })
         .collect()
 }
 
-pub(super) fn number(definition: &[Member<'_>], key: &str) -> Result<Option<f64>> {
-    match get(definition, key) {
+pub(super) fn number(definition: Object<'_>, key: &str) -> Result<Option<f64>> {
+    match definition.get(key) {
         None => Ok(None),
         Some(Value::Number(number)) => Ok(Some(number)),
         Some(_) => fault(format!("{key} is not a number")),
     }
 }
 
-pub(super) fn whole(definition: &[Member<'_>], key: &str) -> Result<Option<usize>> {
+pub(super) fn whole(definition: Object<'_>, key: &str) -> Result<Option<usize>> {
     match number(definition, key)? {
         None => Ok(None),
         Some(number) => match number.to_string().parse() {
@@ -78,7 +88,7 @@ pub(super) fn whole(definition: &[Member<'_>], key: &str) -> Result<Option<usize
     }
 }
 
-pub(super) fn length(definition: &[Member<'_>]) -> Result<Range<usize>> {
+pub(super) fn length(definition: Object<'_>) -> Result<Range<usize>> {
     Ok(Range {
         min: whole(definition, "minLength")?,
         max: whole(definition, "maxLength")?,

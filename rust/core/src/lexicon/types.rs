@@ -69,6 +69,18 @@ pub(super) struct TextRules {
     pub(super) choices: Option<Vec<String>>,
 }
 
+impl TextRules {
+    /// Whether they allow every text of up to so many bytes, and thereby of up to so many graphemes.
+    pub(super) fn take_any_of(&self, bytes: usize) -> bool {
+        let takes =
+            |range: Range<usize>| range.min.is_none() && range.max.is_none_or(|max| bytes <= max);
+        takes(self.length)
+            && takes(self.graphemes)
+            && self.format.is_none()
+            && self.choices.is_none()
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct UnionMember {
     /// NSID, `#` and name of the definition; the name `main` is left out.

@@ -6,7 +6,7 @@ use super::Collection;
 use super::types::{Property, Range, Registry, TextRules, Type, TypeId, UnionMember};
 use crate::graphemes::grapheme_count_at_most;
 use crate::text::Text;
-use crate::value::{Member, Value, get};
+use crate::value::{Array, Object, Value};
 
 /// A rule that a record breaks, and where.
 #[derive(Debug)]
@@ -67,27 +67,21 @@ fn ensure<R: Into<String>>(is_kept: bool, rule: impl FnOnce() -> R) -> Verdict {
 
 /// Checks a record of a collection.
 pub(super) fn record(registry: &Registry, collection: Collection, record: Value<'_>) -> Verdict {
-    let Value::Object(members) = record else {
+    let Value::Object(found) = record else {
         return Err(Violation::new("an object"));
     };
-    let is_own_type = get(members, "$type")
-        .and_then(Value::as_text)
-        .is_some_and(|text| {
-            let text = text.as_str();
-            text.strip_prefix("lex:").unwrap_or(text) == collection.nsid()
-        });
+    let is_own_type = found.text("$type").is_some_and(|text| {
+        let text = text.decoded();
+        text.strip_prefix("lex:").unwrap_or(&text) == collection.nsid()
+    });
     ensure(is_own_type, || collection.nsid())
         .map_err(|violation| violation.at(Step::Key("$type".to_owned())))?;
-    object(registry, registry.record(collection.index()), members)
+    object(registry, registry.record(collection.index()), found)
 }
 
-pub(super) fn object(
-    registry: &Registry,
-    properties: &[Property],
-    members: &[Member<'_>],
-) -> Verdict {
+pub(super) fn object(registry: &Registry, properties: &[Property], found: Object<'_>) -> Verdict {
     for property in properties {
-        let verdict = match get(members, &property.name) {
+        let verdict = match found.get(&property.name) {
             None if property.is_required => Err(Violation::new("present")),
             None => Ok(()),
             Some(Value::Null) if property.is_nullable => Ok(()),
@@ -101,7 +95,7 @@ pub(super) fn object(
 fn check(registry: &Registry, id: TypeId, value: Value<'_>) -> Verdict {
     match (registry.get(id), value) {
         (Type::Text(rules), Value::Text(value)) => text(rules, value),
-        (Type::Object(properties), Value::Object(members)) => object(registry, properties, members),
+        (Type::Object(properties), Value::Object(found)) => object(registry, properties, found),
         (Type::Union { members, is_closed }, value) => union(registry, members, *is_closed, value),
         (Type::Array { items, length }, Value::Array(values)) => {
             array(registry, *items, *length, values)
@@ -111,7 +105,7 @@ fn check(registry: &Registry, id: TypeId, value: Value<'_>) -> Verdict {
             one_of(choices.as_deref(), &number)
         }
         (Type::Bytes(range), Value::Bytes(base64)) => {
-            in_range(*range, &(base64.len() * 3 / 4), " bytes long")
+            in_range(*range, &(base64.base64().len() * 3 / 4), " bytes long")
         }
         (Type::Boolean, Value::Bool(_))
         | (Type::Link, Value::Link(_))
@@ -134,15 +128,10 @@ fn check(registry: &Registry, id: TypeId, value: Value<'_>) -> Verdict {
     }
 }
 
-fn array(
-    registry: &Registry,
-    items: TypeId,
-    length: Range<usize>,
-    values: &[Value<'_>],
-) -> Verdict {
+fn array(registry: &Registry, items: TypeId, length: Range<usize>, values: Array<'_>) -> Verdict {
     in_range(length, &values.len(), " items long")?;
-    for (index, value) in values.iter().enumerate() {
-        check(registry, items, *value).map_err(|violation| violation.at(Step::Index(index)))?;
+    for (index, value) in values.items().enumerate() {
+        check(registry, items, value).map_err(|violation| violation.at(Step::Index(index)))?;
     }
     Ok(())
 }
@@ -153,15 +142,12 @@ fn union(
     is_closed: bool,
     value: Value<'_>,
 ) -> Verdict {
-    let type_name = value
-        .as_object()
-        .and_then(|members| get(members, "$type"))
-        .and_then(Value::as_text);
+    let type_name = value.as_object().and_then(|object| object.text("$type"));
     let Some(type_name) = type_name else {
         return Err(Violation::new("an object with a $type"));
     };
-    let type_name = type_name.as_str();
-    let name = type_name.strip_prefix("lex:").unwrap_or(type_name);
+    let type_name = type_name.decoded();
+    let name = type_name.strip_prefix("lex:").unwrap_or(&type_name);
     let name = name.strip_suffix("#main").unwrap_or(name);
     if let Some(member) = members.iter().find(|member| member.name == name) {
         return check(registry, member.id, value);
@@ -173,7 +159,10 @@ fn union(
 }
 
 fn text(rules: &TextRules, value: Text<'_>) -> Verdict {
-    let text = value.as_str();
+    if rules.take_any_of(value.longest()) {
+        return Ok(());
+    }
+    let text = &*value.decoded();
     in_range(rules.length, &text.len(), " bytes long")?;
     if let Some(max) = rules.graphemes.max {
         ensure(grapheme_count_at_most(text, max), || {
