@@ -29,22 +29,30 @@ fn event_peak(payload: &[u8]) -> usize {
     peak(|arena| drop(Decoder::new(arena).event(payload, CLOCK_MS)))
 }
 
+fn within(way: &str, name: &str, payload: &[u8], peak: usize) {
+    let limit = 8 * payload.len() + MORE;
+    let name: String = name.chars().take(60).collect();
+    assert!(peak <= limit, "{way} of {name}: {peak} of {limit}");
+}
+
+fn check_event(name: &str, payload: &[u8]) {
+    within("event", name, payload, event_peak(payload));
+}
+
+fn check_labels(name: &str, payload: &[u8]) {
+    let peak = peak(|arena| drop(Decoder::new(arena).labels(payload)));
+    within("labels", name, payload, peak);
+}
+
 /// Decodes a payload in every way that there is.
 fn check(name: &str, payload: &[u8]) {
-    let limit = 8 * payload.len() + MORE;
-    let labels = peak(|arena| drop(Decoder::new(arena).labels(payload)));
+    check_event(name, payload);
+    check_labels(name, payload);
     let text = String::from_utf8_lossy(payload);
-    let record = peak(|arena| {
+    let peak = peak(|arena| {
         let _ = Decoder::new(arena).record("chat.bsky.actor.declaration", &text);
     });
-    for (way, peak) in [
-        ("event", event_peak(payload)),
-        ("labels", labels),
-        ("record", record),
-    ] {
-        let name: String = name.chars().take(60).collect();
-        assert!(peak <= limit, "{way} of {name}: {peak} of {limit}");
-    }
+    within("record", name, payload, peak);
 }
 
 fn repeated(item: &str, size: usize) -> String {
@@ -123,16 +131,13 @@ fn lists() {
         let array = format!("[{list}0]");
         check(&item, any_record(&array).as_bytes());
         // White space: all of it is printed.
-        check(&item, any_record(&format!("[ {list}0]")).as_bytes());
-        check(&item, format!(r#"{{"labels":[{list}0]}}"#).as_bytes());
-        check(
-            &item,
-            format!(r#"{{"labels":[{}]}}"#, &list[..list.len() - 1]).as_bytes(),
-        );
-        check(&item, format!(r#"{{"allowIncoming":{array}}}"#).as_bytes());
+        check_event(&item, any_record(&format!("[ {list}0]")).as_bytes());
+        check_labels(&item, format!(r#"{{"labels":[{list}0]}}"#).as_bytes());
+        let labels = format!(r#"{{"labels":[{}]}}"#, &list[..list.len() - 1]);
+        check_labels(&item, labels.as_bytes());
         // As deep as may be.
         let nested = format!("{}{array}{}", "[".repeat(997), "]".repeat(997));
-        check(&item, any_record(&nested).as_bytes());
+        check_event(&item, any_record(&nested).as_bytes());
     }
 }
 
