@@ -115,6 +115,21 @@ pub(crate) fn roots(header: &[u8]) -> Result<Vec<Link<'_>>, Fault> {
     read().map_err(|fault| fault.of_whole(FaultKind::BadCar))
 }
 
+/// Whether a header may begin like this.
+fn begins_as_header(bytes: &[u8]) -> bool {
+    bytes
+        .iter()
+        .zip(b"\xa2\x65roots")
+        .all(|(byte, wanted)| byte == wanted)
+}
+
+/// Whether a section with a block may begin like this.
+fn begins_as_block(bytes: &[u8]) -> bool {
+    let codec = bytes.get(1).copied().unwrap_or(RAW);
+    let cid = [1, codec, SHA2_256, 32];
+    matches!(codec, DAG_CBOR | RAW) && bytes.iter().zip(cid).all(|(byte, wanted)| *byte == wanted)
+}
+
 /// A length in front of `bytes`, and how many bytes it takes; None if there are not enough of them.
 pub(crate) fn length(bytes: &[u8]) -> Result<Option<(u64, usize)>, Fault> {
     let mut value = 0u64;

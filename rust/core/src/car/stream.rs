@@ -1,6 +1,6 @@
 //! A CAR that arrives in pieces.
 
-use super::{Block, block, length, roots};
+use super::{Block, begins_as_block, begins_as_header, block, length, roots};
 use crate::dag_cbor::Link;
 use crate::fault::{Fault, FaultKind};
 
@@ -88,11 +88,20 @@ impl Stream {
         if self.has_header && self.pending.is_empty() {
             return Ok(());
         }
-        let what = if self.has_header {
-            "within a section"
+        let start = length(&self.pending)?.map_or(self.pending.len(), |(_, width)| width);
+        let begun = self.pending.get(start..).unwrap_or_default();
+        let (may_go_on, what, otherwise) = if self.has_header {
+            let may_go_on = begins_as_block(begun);
+            (may_go_on, "within a section", FaultKind::BadCid)
         } else {
-            "within the header"
+            let may_go_on = begins_as_header(begun);
+            (may_go_on, "within the header", FaultKind::BadCar)
         };
-        Err(Fault::new(FaultKind::Truncated, self.received(), what))
+        // Text in the place of a file, or behind it, has a first byte that is a length, too.
+        Err(if may_go_on {
+            Fault::new(FaultKind::Truncated, self.received(), what)
+        } else {
+            Fault::new(otherwise, self.offset + start as u64, "")
+        })
     }
 }
