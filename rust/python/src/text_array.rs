@@ -4,7 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
-/// Of `text`, in every database (pg_type.dat).
+/// Of `text`, in every database (`pg_type.dat`).
 const TEXT: i32 = 25;
 const NULL: i32 = -1;
 const LOWER_BOUND: i32 = 1;
