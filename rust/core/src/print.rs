@@ -95,10 +95,18 @@ fn print_pieces(text: Text<'_>, out: &mut impl Out) {
 }
 
 /// Appends a text with the escapes that JSON needs, in JavaScript's choice of them.
+#[inline]
 pub(crate) fn escape(text: &str, out: &mut impl Out) {
+    match plain_end(text.as_bytes(), 0) {
+        end if end == text.len() => out.push_str(text),
+        end => escape_from(text, end, out),
+    }
+}
+
+/// The same of a text whose first `end` bytes stand for themselves.
+fn escape_from(text: &str, mut end: usize, out: &mut impl Out) {
     let mut start = 0;
     loop {
-        let end = plain_end(text.as_bytes(), start);
         out.push_str(&text[start..end]);
         match text.as_bytes().get(end) {
             None => return,
@@ -112,6 +120,7 @@ pub(crate) fn escape(text: &str, out: &mut impl Out) {
             Some(control) => hexadecimal(u32::from(*control), out),
         }
         start = end + 1;
+        end = plain_end(text.as_bytes(), start);
     }
 }
 
