@@ -249,14 +249,17 @@ fn texts() {
 /// Many messages in one arena.
 fn batches() {
     for item in items() {
-        let payload = any_record(&format!("[{}0]", repeated(&format!("{item},"), 4 << 10)));
-        let sum = payload.len() * 50;
-        let peak = peak(|arena| {
-            let mut decoder = Decoder::new(arena);
-            for _ in 0..50 {
-                let _ = decoder.event(payload.as_bytes(), CLOCK_MS);
-            }
-        });
-        assert!(peak <= 8 * sum + (1 << 20), "{item}: {peak} of {sum}");
+        for (size, count) in [(4 << 10, 50), (64, 1000)] {
+            let list = format!("[{}0]", repeated(&format!("{item},"), size));
+            let payload = any_record(&list);
+            let sum = payload.len() * count;
+            let peak = peak(|arena| {
+                let mut decoder = Decoder::new(arena);
+                for _ in 0..count {
+                    let _ = decoder.event(payload.as_bytes(), CLOCK_MS);
+                }
+            });
+            assert!(peak <= 8 * sum + (1 << 20), "{item}: {peak} of {sum}");
+        }
     }
 }
