@@ -20,7 +20,9 @@ from tests.oracle import library
 pytestmark = needs_island
 
 PROFILE = "app.bsky.actor.profile"
-SMALL = ("real-firehose", "real-scenarios", "real-posts", "real-repos", "mixed-5k-hostile")
+LONG = [
+    pytest.param(case, marks=pytest.mark.long) for case in ("real-firehose", "real-posts", "real-repos", "backfill-10k")
+]
 TIME = "2025-10-20T10:00:00.000Z"
 
 
@@ -77,7 +79,7 @@ def index(network: Island, database: str, redis_url: str, folder: Path, case: st
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("case", [*SMALL, pytest.param("backfill-10k", marks=pytest.mark.long)])
+@pytest.mark.parametrize("case", ["real-scenarios", "mixed-5k-hostile", *LONG])
 def test_actors_are_those_of_the_reference(
     network: Island, database: str, redis_url: str, tmp_path: Path, case: str
 ) -> None:

@@ -63,7 +63,7 @@ def equals_reference(database: str) -> None:
     assert "differing rows 0 ; broken invariants 0" in said
 
 
-@pytest.mark.parametrize("size", [7, 500])
+@pytest.mark.parametrize("size", [7, pytest.param(500, marks=pytest.mark.long)])
 def test_frames_of_the_rust_producer_give_the_same_rows(
     database: str, redis_url: str, tmp_path: Path, size: int
 ) -> None:

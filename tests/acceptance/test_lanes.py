@@ -26,7 +26,7 @@ MOST_BATCHES = 10
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "backlog", [20_000, pytest.param(200_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
+    "backlog", [10_000, pytest.param(200_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
 )
 @pytest.mark.parametrize("connections", [1, pytest.param(4, marks=pytest.mark.long)])
 def test_backlog_does_not_delay_live_messages(

@@ -27,7 +27,7 @@ from tests.oracle import library
 pytestmark = pytest.mark.needs_pgbouncer
 
 NAMES = ("one", "two", "three", "four")
-SMALL = ("real-firehose", "real-scenarios", "real-posts", "real-repos")
+LONG = ("real-firehose", "real-scenarios", "real-repos", "mixed-5k-hostile", "backfill-10k", "mixed-30k")
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +49,7 @@ def behind(server: embedded.servers.Postgres, tmp_path: Path) -> Iterator[tuple[
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "case",
-    [
-        *SMALL,
-        *(pytest.param(case, marks=pytest.mark.long) for case in ("mixed-5k-hostile", "backfill-10k", "mixed-30k")),
-    ],
-)
+@pytest.mark.parametrize("case", ["real-posts", *(pytest.param(case, marks=pytest.mark.long) for case in LONG)])
 def test_four_instances_behind_it_give_the_reference_tables(
     behind: tuple[str, Bouncer], redis_url: str, tmp_path: Path, case: str
 ) -> None:

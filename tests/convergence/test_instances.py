@@ -16,7 +16,14 @@ SMALL = ("real-firehose", "real-scenarios", "real-posts", "real-repos")
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("case", SMALL)
+@pytest.mark.parametrize(
+    "case",
+    [
+        "real-scenarios",
+        "real-posts",
+        *(pytest.param(case, marks=pytest.mark.long) for case in ("real-firehose", "real-repos")),
+    ],
+)
 def test_shuffled_case_delivered_twice_to_three(database: str, redis_url: str, tmp_path: Path, case: str) -> None:
     deliver(database, redis_url, tmp_path, case, seed=1, size=20)
     equals_reference(database, case)

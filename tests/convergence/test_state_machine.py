@@ -13,7 +13,7 @@ seeds = st.integers(0, 2**16)
 
 
 @pytest.mark.timeout(600)
-@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=SLOW)
 @given(steps=histories, seed=seeds)
 def test_any_delivery_gives_the_same_tables(lab: Laboratory, steps: list[Step], seed: int) -> None:
     converges(lab, steps, seed)
