@@ -9,6 +9,8 @@ import pytest
 import redis
 
 from indexer import cli
+from indexer.commands.handover.holdings import Group
+from indexer.commands.trace import commands, facts, streams
 from indexer.errors import ExitCode
 from tests.conftest import execute
 from tests.integration.dead_letters import keep, letter
@@ -399,15 +401,67 @@ def test_database_without_our_schema(trace: Trace, database: str) -> None:
     assert "dead letters and removals are not known" in said["notes"][0]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("what", ["alice.test", "at://alice.test/app.bsky.feed.post/1", f"at://{A}/app.bsky.feed.post"])
-def test_wrong_names_are_explained(
-    what: str, database: str, redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("DB_POSTGRES_URL", database)
-    monkeypatch.setenv("REDIS_HOST", redis_url)
-    assert cli.main(["trace", what]) == ExitCode.CONFIG
-    assert "give such a URI, or a DID alone" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("what", "cause"),
+    [
+        ("alice.test", "no DID"),
+        ("at://alice.test/app.bsky.feed.post/1", "no DID"),
+        ("https://bsky.app/profile/alice.test", "no DID"),
+        ("at://", "no DID"),
+        ("did:plc:", "cut off"),
+        (f"at://{A}/app.bsky.feed.post", "a collection and a record key"),
+        (f"at://{A}/app.bsky.feed.post/", "a collection and a record key"),
+        (f"{POST}/more", "a collection and a record key"),
+        (f"{A}/app.bsky.feed.post/1", "a collection and a record key"),
+        ("at://did:plc:\udcff/app.bsky.feed.post/1", "characters that no URI has"),
+        (f"{POST}\n", "characters that no URI has"),
+    ],
+)
+def test_wrong_names_are_explained(what: str, cause: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before any server is asked."""
+    servers = ("--redis-url", "redis://nowhere.invalid", "--postgres-url", "postgresql://nowhere.invalid/x")
+    assert cli.main(["trace", what, *servers]) == ExitCode.CONFIG
+    said = capsys.readouterr().err
+    assert cause in said
+    assert "or a DID alone" in said
+
+
+def test_name_that_no_message_may_have_can_be_traced(trace: Trace, database: str) -> None:
+    uri = f"at://{A}/not a collection/1"
+    payload = create(POST, post()).replace(b"app.bsky.feed.post", b"not a collection").replace(b"3jaaaaaaaaa2a", b"1")
+    keep(database, [letter(payload, "1-0", "bad_collection")])
+    said = trace(uri)
+    assert states(said) == ["dead_letter"]
+    assert said["notes"] == [f"{uri} is not valid: messages that name it are dead letters"]
+
+
+def test_place_in_the_queue_is_that_of_now(trace: Trace, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that of when the stream was read: the group has settled what came before meanwhile."""
+    add(redis_url, *(create(post_uri(B, f"{n}"), post()) for n in range(20)), create(POST, post()))
+    ask = streams.speed
+
+    async def later(client: Any, *arguments: Any) -> Any:
+        await client.xgroup_create(LIVE, GROUP, "0")
+        for ((_, entries),) in [await client.xreadgroup(GROUP, "one", {LIVE: ">"}, count=15)]:
+            ids = [id_ for id_, _ in entries]
+            await client.xack(LIVE, GROUP, *ids)
+            await client.xdel(LIVE, *ids)
+        return await ask(client, *arguments)
+
+    monkeypatch.setattr(commands, "speed", later)
+    assert "number 6 of 6" in fact(trace(POST), "queued")["text"]
+
+
+async def test_stream_that_is_worked_off_meanwhile_was_looked_at_whole() -> None:
+    class Settling:
+        async def xlen(self, _: str) -> int:
+            return 9
+
+        async def xrange(self, *_: Any, **__: Any) -> list[Any]:
+            return [(b"1-0", {b"event": b"{}"})]
+
+    looked = await streams.look(Settling(), Group(LIVE, GROUP), facts.Target(A), 100)  # type: ignore[arg-type]
+    assert looked.line() == f"{LIVE}: all 1 entries were looked at"
 
 
 def test_lines_for_people(

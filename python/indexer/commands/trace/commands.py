@@ -70,6 +70,8 @@ async def _facts(
         ) from None
     finally:
         await redis.aclose()
+    if not target.is_valid:
+        database.notes.append(f"{readable(target.uri)} is not valid: messages that name it are dead letters")
     facts.sort(key=lambda fact: (fact.at_ms is None, fact.at_ms or 0))
     return facts, looked, database.notes
 

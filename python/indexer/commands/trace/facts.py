@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from indexer._native import is_valid
+from indexer.demo.terminal import readable
 from indexer.errors import ConfigError
 from indexer.fold import aturi
 from indexer.fold.tid import LATEST_MS
@@ -26,20 +28,27 @@ class Target(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> "Target":
-        """ConfigError where it is neither a record's URI nor a DID."""
-        if text.startswith("did:") and "/" not in text and text.count(":") >= 2:
-            return cls(text)
-        parts = aturi.parse(text) if text.startswith(aturi.SCHEME) else aturi.AtUri("", "", "")
-        if parts.authority.startswith("did:"):
-            if parts.collection and parts.rkey:
-                return cls(parts.authority, parts.collection, parts.rkey)
-            if not parts.collection:
-                return cls(parts.authority)
-        raise ConfigError(
-            f"{text} is neither a record nor an account",
-            "records are named by their DID, not by a handle: at://did:plc:…/app.bsky.feed.post/3k…",
-            "give such a URI, or a DID alone",
-        )
+        """ConfigError where it is neither a record's URI nor a DID. What a producer got wrong in one can be traced."""
+        path = text.removeprefix(aturi.SCHEME).partition("#")[0].partition("?")[0]
+        did, *parts = path.removesuffix("/").split("/")
+        remedy = "give at://did:plc:…/app.bsky.feed.post/3k…, or a DID alone"
+        if not path.isprintable():
+            cause = "it has characters that no URI has"
+        elif not did.startswith("did:"):
+            cause = "it begins with no DID: records are named by the DID of their account, not by a handle"
+            remedy += "; the table `actor` knows the DIDs of handles"
+        elif not all(did.split(":", 2)) or did.count(":") < 2:
+            cause = "its DID is cut off"
+        elif len(parts) == 0 or (len(parts) == 2 and all(parts) and text.startswith(aturi.SCHEME)):
+            return cls(did, *parts)
+        else:
+            cause = "a record's URI is at://, a DID, a collection and a record key"
+        raise ConfigError(f"{readable(text)} is neither a record nor an account", cause, remedy)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether messages may name it so: otherwise they are dead letters."""
+        return is_valid("at-uri", self.uri) if self.collection else is_valid("did", self.did)
 
     @property
     def uri(self) -> str:

@@ -20,6 +20,7 @@ from indexer.fold.apply import fold
 from indexer.fold.tid import LATEST_MS
 from indexer.fold.world import World
 from indexer.lane.source import MOST_BYTES
+from indexer.wording import quantity
 
 PAGE = 500
 MOST_SHOWN = 50
@@ -51,15 +52,17 @@ class Looked:
     matches: list[Match] = field(default_factory=list)
     refused: bool = False
     """Whether the newest entries may not be read from their end."""
+    ended: bool = False
+    """Whether the end was reached: what is settled meanwhile is not missed."""
 
     @property
     def whole(self) -> bool:
-        return self.entries >= self.length
+        return self.ended or self.entries >= self.length
 
     def line(self) -> str:
         """How much was looked at."""
         if self.whole:
-            return f"{self.group.stream}: all {self.length:,} entries were looked at"
+            return f"{self.group.stream}: all {self.entries:,} entries were looked at"
         end = "the oldest ones only: this Redis user may not XREVRANGE" if self.refused else "from either end"
         looked_at = f"{self.entries:,} of {self.length:,} entries were looked at"
         return f"{self.group.stream}: {looked_at}, {end}; --scan looks at more"
@@ -73,6 +76,7 @@ async def look(redis: "Redis", group: Group, target: Target, most: int) -> Looke
         last = id_
         _match(looked, target, id_, payload, looked.entries)
         looked.entries += 1
+    looked.ended = looked.entries < most
     if looked.entries >= most and looked.length > most:
         back = 0
         try:
@@ -146,7 +150,9 @@ async def facts_of(redis: "Redis", looked: Looked, found: Queue, rate: float | N
             details["nothing_will_change"] = fate[1]
         if _position(match.id) > delivered:
             ahead = match.before - max(0, found.length - found.undelivered)
-            place = max(0, ahead) + 1
+            behind = looked.length - match.before - 1
+            # the group went on since the stream was read, and others added to it: each bounds the place
+            place = max(1, min(ahead + 1, found.undelivered - behind, found.undelivered))
             eta = place / rate if rate else None
             details |= {"position": place, "eta_s": None if eta is None else round(eta, 1)}
             due = f"due in about {_duration(eta)}" if eta is not None else "the group does not move now: no ETA"
@@ -160,7 +166,7 @@ async def facts_of(redis: "Redis", looked: Looked, found: Queue, rate: float | N
                 consumer = one["consumer"].decode(errors="replace")
                 idle_s, times = one["time_since_delivered"] / 1000, one["times_delivered"]
                 details |= {"consumer": consumer, "idle_s": idle_s, "deliveries": times}
-                text = f"pending: {what}, with {consumer} for {_duration(idle_s)}, delivered {times} times"
+                text = f"pending: {what}, with {consumer} for {_duration(idle_s)}, delivered {quantity(times, 'time')}"
                 facts.append(Fact("pending", text, match.ms, details))
             else:
                 text = f"acknowledged, but still in the stream: {what}"
