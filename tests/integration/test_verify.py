@@ -140,6 +140,32 @@ async def test_rows_of_an_account_under_removal_are_no_findings(database: str) -
         assert set(await verify(database)) == {"feed_item.missing"}
 
 
+NOT_WRITTEN = {
+    "post_agg.likeCount": """INSERT INTO post_agg (uri, "likeCount") VALUES ('', 2)""",
+    "profile_agg.followsCount": """INSERT INTO profile_agg (did, "followsCount") VALUES ('', 2)""",
+    "like.orphan": """INSERT INTO "like" (uri, cid, creator, subject, "subjectCid", "createdAt", "indexedAt")
+        VALUES ('', 'c', 'did:plc:x', 'at://s', 'c', '2025', '2025')""",
+    "post_embed_external.orphan": "INSERT INTO post_embed_external VALUES ('', 'u', 't', 'd')",
+    "duplicate_record.orphan": "INSERT INTO duplicate_record VALUES ('', 'c', 'at://x', 't')",
+    "notification.orphan": """INSERT INTO notification (id, did, "recordUri", "recordCid", author, reason, "sortAt")
+        VALUES (-7, 'did:plc:x', 'at://x', 'c', 'did:plc:y', 'like', 't')""",
+}
+
+
+async def test_keys_that_no_indexer_writes_are_looked_at(database: str) -> None:
+    """An empty text and a negative number are before all that a walk might take for the beginning."""
+    async with writing(database) as sink:
+        await sink.feed(world())
+        before = await rows(sink)
+        for statement in NOT_WRITTEN.values():
+            await sink.pool.execute(statement)
+        found = await verify(database)
+        assert set(NOT_WRITTEN) <= set(found)
+        assert all("" in found[kind] for kind in NOT_WRITTEN if kind != "notification.orphan"), found
+        await reconcile(database)
+        assert await rows(sink) == before
+
+
 async def test_sample_begins_at_places_all_over_a_table(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "PORTION", 10)
     async with writing(database) as sink, walking(database, "like.orphan") as walker:

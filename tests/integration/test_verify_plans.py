@@ -10,7 +10,7 @@ from indexer.sink.counts import COLUMNS
 from indexer.sink.writer import TABLES
 from tests.integration.writing import writing
 
-VALUES = {"text[]": ["at://a"], "int8[]": [1], "text": "a", "int4": 1, "int8": 1}
+VALUES = {"text[]": ["at://a"], "int8[]": [1], "text": "a", "varchar": "a", "int4": 1, "int8": 1}
 """Of parameters, by type."""
 NAMED = """
     ids_behind quotes_by_cid posts_that_stand records_looked_at duplicates_looked_at posts_hung_on correct_dids
@@ -29,8 +29,10 @@ def texts(statements: VerifyStatements) -> list[tuple[str, str]]:
             (f"{table.name} uncounted", statements.uncounted(table, counter.by, counter.aggregate))
             for counter in table.counters
         ]
-    pages = {(check.table, check.column) for check in all_checks() if not check.numbered}
-    return found + [(f"page of {table}", statements.rows_behind(table, column)) for table, column in sorted(pages)]
+    pages = sorted({(check.table, check.column) for check in all_checks()})
+    found += [(f"first page of {table}", statements.first_rows(table, column)) for table, column in pages]
+    found += [(f"page of {table}", statements.rows_behind(table, column)) for table, column in pages if column != "id"]
+    return found
 
 
 LEADING = """

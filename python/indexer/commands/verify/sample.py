@@ -20,7 +20,7 @@ async def starts(
 ) -> Callable[[random.Random], Start]:
     """A function that draws places. By the statistics of the column; without them by what DIDs look like."""
     if check.numbered:
-        most = await connection.fetchval(statements["most_id"]) or 0
+        most = max(await connection.fetchval(statements["most_id"]) or 0, 0)
         return lambda chance: chance.randrange(int(most) + 1)
     name = statements.schema_name
     bounds: list[str] | None = await connection.fetchval(statements["bounds"], name, check.table, check.column)

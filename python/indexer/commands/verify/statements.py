@@ -40,6 +40,11 @@ class VerifyStatements(Statements):
             f'AND NOT EXISTS (SELECT 1 FROM {self.schema}."{aggregate}" a WHERE a.{key} = t."{by}")'
         )
 
+    def first_rows(self, table: str, column: str) -> str:
+        """The first page of a unique key, from the least value on ($1); `rows_behind` reads the next ones."""
+        rows = f'SELECT "{column}" FROM {self.schema}."{table}" WHERE "{column}" >= $1'
+        return f'{rows} ORDER BY "{column}" LIMIT $2::int'
+
     def rows(self, table: Table) -> str:
         """Rows by their owner, all columns that are written, in the order of the table."""
         columns = _list(self.written(table))

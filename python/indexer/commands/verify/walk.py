@@ -24,6 +24,7 @@ PORTION = 500
 """Keys per transaction: some milliseconds each."""
 SECOND_LOOK_S = 1.0
 """After the first one: longer than an instance takes to derive again what a batch left."""
+LEAST_ID = -(2**63)
 LOOKS = 6
 """What looks different each time is in motion, and is left alone after so many."""
 PATIENCE = 8
@@ -124,13 +125,18 @@ class Walker:
             keys = await self._page(check, start) or await self._page(check, None)
             yield str(number), list(dict.fromkeys(keys))
 
-    async def _page(self, check: Check, after: "str | int | None") -> list[Any]:
+    async def _page(self, check: Check, after: Start | None) -> list[Any]:
+        """The keys behind one, or the first: also one that no indexer writes, an empty text or a negative number."""
+
         async def read() -> list[Any]:
             async with self.looking() as look:
+                if after is None:
+                    sql = self.statements.first_rows(check.table, check.column)
+                    return list(await look.connection.fetch(sql, LEAST_ID if check.numbered else "", PORTION))
                 if check.numbered:
-                    return await look.fetch("ids_behind", -1 if after is None else int(after), PORTION)
+                    return await look.fetch("ids_behind", int(after), PORTION)
                 sql = self.statements.rows_behind(check.table, check.column)
-                return list(await look.connection.fetch(sql, after or "", PORTION))
+                return list(await look.connection.fetch(sql, after, PORTION))
 
         return [row[0] for row in await self.patiently(read)]
 
