@@ -16,6 +16,7 @@ from tests.integration.verifying import (
     LONELY,
     MEDIA,
     NAMELESS,
+    OWN,
     PACK,
     POST,
     POSTGATE,
@@ -25,6 +26,7 @@ from tests.integration.verifying import (
     REPOST,
     THIRD,
     TWIN,
+    UNGATED,
     VERIFICATION,
     VIDEO,
 )  # fmt: skip
@@ -93,6 +95,10 @@ PLANTED = [
     (f"""UPDATE post SET "invalidReplyRoot" = true WHERE uri = '{REPLY}'""", "post.invalidReplyRoot", REPLY),
     (f"""UPDATE post SET "invalidReplyRoot" = true WHERE uri = '{DEEP}'""", "post.invalidReplyRoot", DEEP),
     (f"""UPDATE post SET "invalidReplyRoot" = NULL WHERE uri = '{LONELY}'""", "post.invalidReplyRoot", LONELY),
+    (f"""UPDATE post SET "violatesThreadGate" = true WHERE uri = '{POST}'""", "post.violatesThreadGate", POST),
+    (f"""UPDATE post SET "violatesThreadGate" = true, "invalidReplyRoot" = false WHERE uri = '{OWN}'""",
+     "post.violatesThreadGate", OWN),
+    (f"""UPDATE post SET "violatesThreadGate" = true WHERE uri = '{UNGATED}'""", "post.violatesThreadGate", UNGATED),
     # duplicates
     (f"DELETE FROM duplicate_record WHERE uri = '{TWIN}'", "like.missing", TWIN),
     (f"""UPDATE duplicate_record SET "duplicateOf" = '{THIRD}' WHERE uri = '{TWIN}'""", "duplicate_record.differs",

@@ -15,7 +15,8 @@ VALUES = {"text[]": ["at://a"], "int8[]": [1], "text": "a", "varchar": "a", "int
 NAMED = """
     ids_behind quotes_by_cid posts_that_stand records_looked_at duplicates_looked_at posts_hung_on correct_dids
     wrong_gate_flags replies_looked_at set_invalid commit_rows lock_commit_rows thaw_commits drop_commit_rows
-    notifications_of_nothing pointing_duplicates revs_looked_at replies_of record_json removals
+    notifications_of_nothing violating clear_violations pointing_duplicates revs_looked_at replies_of
+    record_json removals
 """
 
 

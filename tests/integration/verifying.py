@@ -26,7 +26,7 @@ REPOST, FOLLOW = m.repost_uri(C, "repost"), m.uri(B, "app.bsky.graph.follow", "f
 GATE, POSTGATE = m.uri(A, "app.bsky.feed.threadgate", "post"), m.uri(A, "app.bsky.feed.postgate", "post")
 LIST, ITEM = m.uri(A, "app.bsky.graph.list", "list"), m.uri(A, "app.bsky.graph.listitem", "item")
 PROFILE, NAMELESS = (m.uri(did, "app.bsky.actor.profile", "self") for did in (A, B))
-VIDEO = m.post_uri(D, "video")
+VIDEO, OWN, UNGATED = m.post_uri(D, "video"), m.post_uri(A, "own"), m.post_uri(C, "ungated")
 BLOCK, LISTBLOCK = m.uri(A, "app.bsky.graph.block", "b"), m.uri(A, "app.bsky.graph.listblock", "b")
 PACK, GENERATOR = m.uri(A, "app.bsky.graph.starterpack", "p"), m.uri(A, "app.bsky.feed.generator", "g")
 LABELER, VERIFICATION = m.uri(A, "app.bsky.labeler.service", "self"), m.uri(A, "app.bsky.graph.verification", "v")
@@ -46,6 +46,8 @@ def world() -> list[bytes]:
         MEDIA: m.post("seen", embed=images),
         m.post_uri(A, "link"): m.post("read", embed={"$type": "app.bsky.embed.external", "external": external}),
         VIDEO: m.post("film", embed={"$type": "app.bsky.embed.video", "video": m.blob("v", "video/mp4")}),
+        OWN: m.post("and so on", parent=POST),
+        UNGATED: m.post("seen too", parent=MEDIA),
         GONE: m.post("bye"),
         LIKE: m.like(POST), TWIN: m.like(POST), THIRD: m.like(POST), m.like_uri(C, "l"): m.like(POST),
         REPOST: m.repost(POST),

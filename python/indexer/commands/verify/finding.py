@@ -71,7 +71,7 @@ class Check:
 ALIASES = {
     "aggregates": ("post_agg", "profile_agg"),
     "duplicates": ("duplicate_record",),
-    "flags": ("post.hasThreadGate", "post.hasPostGate", "post.invalidReplyRoot"),
+    "flags": ("post.hasThreadGate", "post.hasPostGate", "post.invalidReplyRoot", "post.violatesThreadGate"),
     "embeds": ("post_embed_image", "post_embed_external", "post_embed_record", "post_embed_video"),
 }
 """Words for several classes."""

@@ -88,6 +88,15 @@ FROM {schema}.post p
 WHERE p.uri = ANY($1::text[])
     AND (coalesce(p."hasThreadGate", false) <> (t.uri IS NOT NULL) OR coalesce(p."hasPostGate", false) <> (g.uri IS NOT NULL))
 
+-- name: violating
+SELECT uri, creator, "replyRoot" FROM {schema}.post WHERE uri = ANY($1::text[]) AND "violatesThreadGate"
+
+-- name: clear_violations
+-- Where one of the two flags is true, both are given, else none (records.md 5.1).
+UPDATE {schema}.post SET "violatesThreadGate" = CASE WHEN "invalidReplyRoot" THEN false END,
+    "invalidReplyRoot" = CASE WHEN "invalidReplyRoot" THEN true END
+WHERE uri = ANY($1::text[]) AND "violatesThreadGate" RETURNING "replyParent"
+
 -- name: replies_looked_at
 -- Replies, and what they are judged by: the row of the parent, and its record.
 SELECT c.uri, c."replyParent" AS parent, c."replyRoot" AS root, c."invalidReplyRoot" AS invalid, c."indexedAt" AS at,
