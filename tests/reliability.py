@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from tests.promised_commands import COMMANDS
 from tests.promises import PROMISES, Promise
 
 ROOT = Path(__file__).parents[1]
@@ -123,7 +124,7 @@ def verdicts(file: Path) -> list[bool] | None:
 
 def main() -> None:
     runs = [read(name, REPORTS / f"{name}.xml") for name in RUNS]
-    DOCUMENT.write_text(document(PROMISES, runs, verdicts(MUTANTS)), encoding="utf-8")
+    DOCUMENT.write_text(document((*PROMISES, *COMMANDS), runs, verdicts(MUTANTS)), encoding="utf-8")
     for run in runs:
         sys.stdout.write(f"make {run.name}: {run.at or 'no report'}\n")
 

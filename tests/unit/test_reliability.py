@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.promised_commands import COMMANDS
 from tests.promises import PROMISES, Promise
 from tests.reliability import ROOT, document, outcome, read, verdicts
 
@@ -26,7 +27,7 @@ def functions(file: Path) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.name)
+@pytest.mark.parametrize("promise", [*PROMISES, *COMMANDS], ids=lambda promise: promise.name)
 def test_tests_of_a_promise_exist(promise: Promise) -> None:
     for test in promise.tests:
         file, _, name = test.partition("::")
@@ -39,6 +40,7 @@ def test_every_promise_is_in_the_table() -> None:
     """P12 is the oracle's, P26 the table of hostile messages', the others are no indexer's."""
     wanted = [*range(1, 12), *range(13, 26), *range(27, 33), 40, 41, 44]
     assert [promise.name for promise in PROMISES] == [f"P{number}" for number in wanted]
+    assert [promise.name for promise in COMMANDS] == [f"C{number}" for number in range(1, 13)]
 
 
 def promise(*tests: str, lacking: str = "") -> Promise:

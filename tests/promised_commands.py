@@ -1,0 +1,158 @@
+"""What is promised of the commands for operators, beside `tests/promises.py`, and the tests that show it."""
+
+from tests.promises import ACCEPTANCE, INTEGRATION, UNIT, Promise
+
+COMMANDS = (
+    Promise(
+        "C1",
+        "`doctor` finds each planted fault with its remedy, nothing where nothing is wrong, and changes nothing.",
+        (
+            f"{INTEGRATION}doctor.py::test_nothing_is_found_where_nothing_is_wrong",
+            f"{INTEGRATION}doctor.py::test_planted_fault_is_found_with_its_remedy_and_nothing_else",
+            f"{INTEGRATION}doctor.py::test_nothing_is_changed",
+            f"{INTEGRATION}doctor.py::test_server_that_does_not_answer_costs_its_own_checks_only",
+            f"{INTEGRATION}doctor.py::test_bounds_add_up_to_fifteen_seconds",
+            f"{ACCEPTANCE}doctor_at_work.py::test_nothing_is_found_beside_instances_at_work",
+        ),
+    ),
+    Promise(
+        "C2",
+        "`status` and `top` are right to the message against Redis' own figures, also without a running instance.",
+        (
+            f"{INTEGRATION}status.py::test_figures_are_those_of_redis_to_the_message",
+            f"{INTEGRATION}status.py::test_rates_are_what_came_and_went",
+            f"{INTEGRATION}status.py::test_each_server_may_be_away_or_empty",
+            f"{ACCEPTANCE}doctor_at_work.py::test_top_shows_a_stream_that_becomes_empty",
+        ),
+    ),
+    Promise(
+        "C3",
+        "A canary takes exactly as many messages as it was given, and an error budget that is passed ends a run.",
+        (
+            f"{ACCEPTANCE}canary.py::test_canary_takes_exactly_so_many_of_three_lanes_and_settles_them",
+            f"{ACCEPTANCE}canary.py::test_passed_budget_ends_it_with_1_and_a_second_run_has_the_rest",
+            f"{UNIT}budget.py::test_share_is_not_judged_of_few_messages_but_at_the_end",
+        ),
+    ),
+    Promise(
+        "C4",
+        "`pause` is answered when nothing is in hand, outlives a restart, and no supervisor takes it for a fault.",
+        (
+            f"{ACCEPTANCE}control.py::test_paused_it_reads_nothing_and_goes_on_afterwards",
+            f"{ACCEPTANCE}control.py::test_pause_waits_until_what_it_holds_is_settled",
+            f"{ACCEPTANCE}control.py::test_pause_outlives_a_restart_and_is_shown",
+            f"{ACCEPTANCE}control.py::test_rate_is_changed_and_outlives_a_restart",
+            f"{ACCEPTANCE}control.py::test_instance_that_does_not_answer_gives_75",
+            f"{ACCEPTANCE}control.py::test_pause_is_no_reason_to_end_the_process",
+            "tests/faults/test_postgres_trouble.py::test_pause_outlives_a_restart_of_the_server",
+            f"{INTEGRATION}obedience.py::test_pause_is_answered_when_no_read_is_under_way_and_nothing_is_in_hand",
+        ),
+    ),
+    Promise(
+        "C5",
+        "The alerts fire where something is wrong and nowhere else; each has a page that says what to do.",
+        (
+            f"{ACCEPTANCE}metrics_pack.py::test_alerts_fire_where_something_is_wrong_and_nowhere_else",
+            f"{ACCEPTANCE}metrics_pack.py::test_alerts_ask_for_series_that_there_are",
+            f"{ACCEPTANCE}metrics_pack.py::test_dashboard_asks_for_series_that_there_are",
+            f"{ACCEPTANCE}metrics_pack.py::test_each_alert_has_its_page_and_its_case",
+        ),
+    ),
+    Promise(
+        "C6",
+        "The way in, back from each phase, and out works command by command, and nothing is lost on it.",
+        (
+            f"{ACCEPTANCE}migration_guide.py::test_every_command_works_in_order",
+            f"{ACCEPTANCE}demo_migration.py::test_move_is_played_and_proved",
+            f"{INTEGRATION}schema_drop.py::test_only_the_own_schema_goes",
+            f"{INTEGRATION}schema_drop.py::test_what_would_be_lost_is_told_with_what_to_do",
+        ),
+        "The TypeScript indexers are stand-ins with their habits.",
+    ),
+    Promise(
+        "C7",
+        "`shadow` finds every planted difference and none that is not there, and leaves no trace in either server.",
+        (
+            f"{INTEGRATION}shadow.py::test_nothing_unknown_differs_from_the_reference",
+            f"{INTEGRATION}shadow.py::test_windows_of_any_size_report_nothing_falsely",
+            f"{INTEGRATION}shadow.py::test_finds_what_was_planted_and_nothing_else",
+            f"{INTEGRATION}shadow.py::test_leaves_no_trace",
+            f"{INTEGRATION}shadow.py::test_waits_for_an_incumbent_that_is_at_work",
+            f"{INTEGRATION}shadow.py::test_what_is_not_processed_is_not_compared",
+            f"{INTEGRATION}shadow_histories.py::test_a_part_of_a_history_differs_in_nothing",
+            f"{INTEGRATION}shadow_histories.py::test_what_is_planted_is_found",
+            f"{INTEGRATION}shadow_staging.py::test_the_server_refuses_everything_but_the_copies",
+        ),
+        "Rows that no message names: a label that was never sent, the status of an account without an event.",
+    ),
+    Promise(
+        "C8",
+        "`verify` names each planted fault and nothing else, by index only, and messages in flight are no findings.",
+        (
+            f"{INTEGRATION}verify.py::test_each_fault_is_found_and_mended",
+            f"{INTEGRATION}verify.py::test_all_faults_at_once_are_mended",
+            f"{INTEGRATION}verify.py::test_keys_that_no_indexer_writes_are_looked_at",
+            f"{INTEGRATION}verify.py::test_what_is_in_flight_is_no_finding",
+            f"{INTEGRATION}verify_oracle.py::test_our_tables_are_clean",
+            f"{INTEGRATION}verify_oracle.py::test_tables_of_the_reference_have_known_differences_only",
+            f"{INTEGRATION}verify_plans.py::test_every_statement_has_an_index",
+        ),
+        "What depended on a moment: whether a gate kept a reply out, whom there was to notify.",
+    ),
+    Promise(
+        "C9",
+        "`reconcile` mends all of that while instances write; killed, it goes on where it was.",
+        (
+            f"{INTEGRATION}reconcile.py::test_mended_beside_an_instance_the_tables_are_the_truth",
+            f"{INTEGRATION}reconcile.py::test_much_is_mended_beside_an_instance",
+            f"{INTEGRATION}reconcile.py::test_killed_again_and_again_it_comes_to_the_end",
+            f"{INTEGRATION}reconcile.py::test_broken_off_it_goes_on_where_it_was",
+            f"{INTEGRATION}reconcile.py::test_record_that_goes_while_it_is_mended_stays_gone",
+            f"{INTEGRATION}verify_patience.py::test_every_transaction_may_fail_for_a_moment",
+        ),
+    ),
+    Promise(
+        "C10",
+        "`trace` tells whether a record is queued, in work, dead, stale, a duplicate, deleted or indexed, and where.",
+        (
+            f"{INTEGRATION}trace.py::test_queued_with_position",
+            f"{INTEGRATION}trace.py::test_place_in_the_queue_is_that_of_now",
+            f"{INTEGRATION}trace.py::test_eta_from_the_speed_of_the_group",
+            f"{INTEGRATION}trace.py::test_pending_with_whom",
+            f"{INTEGRATION}trace.py::test_dead_letter_with_why_and_how_to_retry",
+            f"{INTEGRATION}trace.py::test_stale",
+            f"{INTEGRATION}trace.py::test_duplicate_of_which",
+            f"{INTEGRATION}trace.py::test_tombstone_with_rev_and_time",
+            f"{INTEGRATION}trace.py::test_indexed_with_its_rows_and_counts",
+            f"{INTEGRATION}trace.py::test_nothing_is_known",
+            f"{INTEGRATION}trace.py::test_wrong_names_are_explained",
+            f"{INTEGRATION}trace_slow.py::test_what_takes_too_long_is_left_out",
+        ),
+    ),
+    Promise(
+        "C11",
+        "The status page shows the figures of `status`, needs nothing from elsewhere, and costs the lanes nothing.",
+        (
+            f"{INTEGRATION}page.py::test_page_is_one_file_that_needs_no_other",
+            f"{INTEGRATION}page.py::test_document_is_that_of_the_command_with_more",
+            f"{INTEGRATION}page.py::test_hundred_viewers_cost_what_one_costs",
+            f"{INTEGRATION}page.py::test_lanes_go_before_the_page",
+            f"{INTEGRATION}page.py::test_fault_of_the_page_is_no_fault_of_the_daemon",
+            f"{ACCEPTANCE}page_daemon.py::test_page_tells_what_the_daemon_does",
+            f"{ACCEPTANCE}page_browser.py::test_figures_are_those_of_the_document_and_strangers_texts_are_texts",
+            f"{ACCEPTANCE}page_browser.py::test_page_fits_and_can_be_read_in_both_colours",
+        ),
+        "Other browsers than Chromium.",
+    ),
+    Promise(
+        "C12",
+        "The tutorial leads from a clone to a dead letter that is fed again, and an installed wheel needs no compiler.",
+        (
+            f"{ACCEPTANCE}tutorial.py::test_what_the_page_promises_comes",
+            f"{ACCEPTANCE}tutorial.py::test_a_fresh_clone_gets_there",
+            f"{ACCEPTANCE}wheel.py::test_installed_package_runs_and_decodes",
+            f"{ACCEPTANCE}wheel.py::test_declared_dependencies_are_enough_to_import_every_module",
+            f"{ACCEPTANCE}wheel.py::test_extra_brings_what_it_is_for",
+        ),
+    ),
+)
