@@ -9,7 +9,7 @@ from tests.integration.removing import PREFIX
 from tests.integration.writing import writing
 from tests.messages import A
 
-VALUES = {"text[]": [PREFIX], "int8[]": [1], "text": A, "int4": 1, "int8": 1, "float8": 1.0}
+VALUES = {"_text": [PREFIX], "text[]": [PREFIX], "int8[]": [1], "text": A, "int4": 1, "int8": 1, "float8": 1.0}
 """Of parameters, by type."""
 
 NAMED = """

@@ -10,7 +10,7 @@ from indexer.sink.counts import COLUMNS
 from indexer.sink.writer import TABLES
 from tests.integration.writing import writing
 
-VALUES = {"text[]": ["at://a"], "int8[]": [1], "text": "a", "varchar": "a", "int4": 1, "int8": 1}
+VALUES = {"_text": ["at://a"], "text[]": ["at://a"], "int8[]": [1], "text": "a", "varchar": "a", "int4": 1, "int8": 1}
 """Of parameters, by type."""
 NAMED = """
     ids_behind quotes_by_cid posts_that_stand records_looked_at duplicates_looked_at posts_hung_on correct_dids
