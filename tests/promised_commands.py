@@ -76,6 +76,7 @@ COMMANDS = (
             f"{INTEGRATION}shadow.py::test_nothing_unknown_differs_from_the_reference",
             f"{INTEGRATION}shadow.py::test_windows_of_any_size_report_nothing_falsely",
             f"{INTEGRATION}shadow.py::test_finds_what_was_planted_and_nothing_else",
+            f"{INTEGRATION}shadow_faults.py::test_each_fault_is_named_with_its_column_and_its_row",
             f"{INTEGRATION}shadow.py::test_leaves_no_trace",
             f"{INTEGRATION}shadow.py::test_waits_for_an_incumbent_that_is_at_work",
             f"{INTEGRATION}shadow.py::test_what_is_not_processed_is_not_compared",

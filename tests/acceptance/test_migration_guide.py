@@ -26,7 +26,8 @@ IN_ORDER = (
     ONE, TWO, "Back from phase two",
     ONE, TWO, THREE, "Back from phase three",
 )  # fmt: skip
-"""The way back of a phase, then the way there again."""
+"""The way back of a phase, then the way there again: what only looks is typed the first time."""
+LOOKS = re.compile(r"indexer (status|dlq ls|doctor)\b|.*--dry-run\b")
 OF_THESE_SERVERS = {"redis.not_persistent", "redis.policy", "network.dns", "network.directory"}
 """What a doctor finds at the servers of tests."""
 
@@ -91,13 +92,13 @@ def test_every_command_works_in_order(database: str, other_database: str, redis_
     with redis.Redis.from_url(redis_url) as client, Fleet(variables, client) as fleet:
         desk = Desk(fleet, Feed(client))
         desk.compose("start", *STAND_INS)
-        for heading in IN_ORDER:
+        for place, heading in enumerate(IN_ORDER):
             desk.feed.add(100)
             if heading == THREE:
                 fleet.until(fleet.is_still)
                 execute(database, LOST)
             for line in commands[heading]:
-                if line in ELSEWHERE:
+                if line in ELSEWHERE or (heading in IN_ORDER[:place] and LOOKS.match(line)):
                     continue
                 desk.type(line)
             fleet.until(fleet.is_still)
