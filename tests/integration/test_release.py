@@ -164,6 +164,22 @@ async def test_entries_without_a_body_are_acknowledged_and_counted(
     assert "15 had no body any more" in out
 
 
+async def test_answer_that_is_read_late_is_no_sign_of_life(
+    redis: "Redis", settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine: the consumer is as idle as it was when Redis answered, not as when we came to read it."""
+    await deliver(redis, 3)
+    look = holdings._look
+
+    async def late(*arguments: Any) -> Any:
+        found = await look(*arguments)
+        await asyncio.sleep(0.1)
+        return found
+
+    monkeypatch.setattr(holdings, "_look", late)
+    assert await run(settings) == 0
+
+
 class BrokenOffError(RedisError):
     """Stands for whatever ends the command."""
 

@@ -105,7 +105,8 @@ async def refuse_living(redis: "Redis", groups: list[Group], name: str) -> None:
     first = time.monotonic()
     while True:
         await asyncio.sleep(WATCH_S)
-        now, elapsed_s = await _look(redis, groups, name), time.monotonic() - first
+        elapsed_s = time.monotonic() - first  # at least, between the answers: the next may be read late
+        now = await _look(redis, groups, name)
         for group, was in before.items():
             one = now.get(group, was)
             if one.idle_s < was.idle_s + elapsed_s - JITTER_S:
