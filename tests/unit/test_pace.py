@@ -39,9 +39,9 @@ async def test_tries_are_apart_however_many_ask(server: Server, monkeypatch: pyt
         await paced.connect()
     found = await asyncio.gather(*(paced.connect() for _ in range(10)), return_exceptions=True)
     assert [type(each) for each in found] == [ConnectionRefusedError] * 10
-    apart = [later - earlier for earlier, later in zip(server.asked, server.asked[1:], strict=False)]
-    # the event loop wakes up to a clock's tick early
-    assert min(apart) > 0.01
+    after_first = [at - server.asked[0] for at in server.asked]
+    # never before its turn, but for a clock's tick by which the event loop wakes early; a busy machine makes it later
+    assert all(after > 0.015 * turn - 0.005 for turn, after in enumerate(after_first)), after_first
 
 
 async def test_all_go_on_when_one_has_succeeded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
