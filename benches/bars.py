@@ -34,8 +34,8 @@ BARS = {
         30,
         "1,475",
         if_missed="it is interpreter time without a peak (DESIGN.md, Where the time goes), and in proportion to the "
-        "machine: compare with the floor beside it, which was 26,000 messages a second where the bar was set. Needed: a "
-        "faster core or a newer Python; or rows shaped in Rust, out of the files that people change",
+        "machine: compare with the floor beside it, which was 26,000 messages a second where the bar was set. Needed: "
+        "a faster core or a newer Python; or rows shaped in Rust, out of the files that people change",
     ),
     "postgres": Bar(
         "processor time of PostgreSQL, µs a message",
