@@ -81,6 +81,14 @@ PARTS: dict[str, tuple[Sequence[bytes], Sequence[bytes], Sequence[bytes]]] = {
         [create(REPLY, post("b", parent=POST), REVS[1])],
         [delete(uri(A, "app.bsky.graph.follow", "f"), REVS[2], time=LATE)],
     ),
+    "reply of a repository whose follow was backfilled after it": (
+        [
+            create(POST, post("a")),
+            create(GATE, threadgate(POST, allow=[{"$type": "app.bsky.feed.threadgate#followerRule"}])),
+        ],
+        [create(REPLY, post("b", parent=POST), REVS[1], seq=-2)],
+        [create(uri(B, "app.bsky.graph.follow", "f"), follow(A), REVS[1], seq=-2)],
+    ),
     "quote against a gate that came since": (
         [create(POST, post("a"))],
         [create(REPLY, post("b", embed=quote(POST)), REVS[1])],

@@ -43,8 +43,8 @@ class Facts:
     """The same the other way round."""
     rows: dict[str, set[str]] = field(default_factory=dict)
     """By duplicate table and `duplicate_record`: which of the records the incumbent has there."""
-    moved: dict[str, str] = field(default_factory=dict)
-    """By DID: the newest rev of a follow or list item outside the window."""
+    moved: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By DID: the newest rev and the last time of follows and list items outside the window."""
     gone: dict[tuple[str, str], str] = field(default_factory=dict)
     """By account and collection: the newest rev of a deletion outside the window."""
     refused: set[str] = field(default_factory=set)
@@ -103,13 +103,13 @@ class Facts:
     async def read_pairs(self, connection: Connection, layout: Layout, dids: Iterable[str]) -> None:
         """When the follows and list items of accounts last moved, outside the window."""
         rows = await connection.fetch(
-            f"""SELECT did, max(rev COLLATE "C") FROM {layout.name("record")}
+            f"""SELECT did, max(rev COLLATE "C"), max("indexedAt" COLLATE "C") FROM {layout.name("record")}
             WHERE did = ANY($1::text[]) AND uri <> ALL($2::text[])
                 AND split_part(uri, '/', 4) IN ('app.bsky.graph.follow', 'app.bsky.graph.listitem') GROUP BY 1""",
             sorted(set(dids)),
             sorted(uri for uri in self.window.told if "/app.bsky.graph." in uri),
         )
-        self.moved.update({row[0]: row[1] for row in rows})
+        self.moved.update({did: (rev, at) for did, rev, at in rows})
 
     async def read_gone(self, connection: Connection, layout: Layout, uris: Iterable[str]) -> None:
         """When the accounts of records with a duplicate key last deleted any of the kind, outside the window."""
@@ -191,10 +191,11 @@ class Facts:
         told = self.window.last(uri)
         if any(self.moved_since(neighbour, told, uri) for neighbour in self.neighbours(uri)):
             return True
-        return told is not None and any(
-            self.moved.get(aturi.authority(named), "") > (told.event.rev or "")
-            for named in (uri, *self.neighbours(uri))
-        )
+        if told is None:
+            return False
+        moved = (self.moved.get(aturi.authority(named), ("", "")) for named in (uri, *self.neighbours(uri)))
+        # all that is backfilled of an account has one rev: what has the same may have come before or after
+        return any((rev and rev >= (told.event.rev or "")) or at > told.event.time for rev, at in moved)
 
 
 def _new(seen: set[str], *uris: str) -> Iterator[str]:
