@@ -11,8 +11,8 @@ from pathlib import Path
 
 from indexer import cli
 from indexer.configuration.settings import OPTIONS
-from indexer.daemon.metrics import Metrics
 from indexer.demo import reasons
+from indexer.metrics import Metrics
 
 FOLDER = Path(__file__).parents[1] / "docs/reference"
 NOTICE = "<!-- Written by `python -m tests.reference` from the code: change that, not this. -->"

@@ -6,7 +6,7 @@ from pathlib import Path
 import redis
 
 from indexer import embedded
-from indexer.daemon.metrics import Metrics
+from indexer.metrics import Metrics
 from tests.acceptance.daemon import GROUP, count, feed, left_over, query, refuse, run_once, running
 from tests.messages import A, B, create, like, like_uri, post, post_uri
 from tests.oracle import library

@@ -27,7 +27,7 @@ def test_systemd_hears_that_it_is_ready_alive_and_stopping(database: str, redis_
 @pytest.mark.long
 def test_watchdog_is_not_fed_when_a_lane_stands_still(database: str, redis_url: str, tmp_path: Path) -> None:
     feed(redis_url, "firehose_live", [create(post_uri(A, "p"), post())])
-    settings = {"indexer.daemon.supervision:STILL_S": 1000, "indexer.daemon.health:STALLED_S": 4}
+    settings = {"indexer.pulse:STILL_S": 1000, "indexer.daemon.health:STALLED_S": 4}
     fault = ["indexer.lane.pipeline:Lane._batch", "hang"]
     environment = {"NOTIFY_SOCKET": f"{tmp_path}/s", "WATCHDOG_USEC": "200000"}
     with (

@@ -7,8 +7,8 @@ from random import Random
 from typing import cast
 
 from indexer.connections.database import Pool, Turns
-from indexer.daemon.metrics import Metrics
 from indexer.identity import Hosting
+from indexer.metrics import Metrics
 from indexer.removal import account, remains
 from indexer.removal.jobs import Jobs
 from indexer.removal.worker import RemovalWorker

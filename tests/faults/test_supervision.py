@@ -10,10 +10,12 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
+from indexer import pulse
 from indexer.daemon import health, supervision
-from indexer.daemon.supervision import Supervisor, beat, relying, waiting, with_pulse
+from indexer.daemon.supervision import Supervisor
 from indexer.errors import ExitCode, IndexerError
 from indexer.lane.pipeline import Lane
+from indexer.pulse import beat, relying, waiting, with_pulse
 from tests.acceptance.daemon import Daemon, feed, left_over, query, running
 from tests.faults.proxy import Break, proxied
 from tests.messages import A, create, post, post_uri
@@ -35,7 +37,7 @@ WITH_ALL_TASKS = {
     "PLC_URL": "https://plc.invalid",
 }
 QUICK = {
-    "indexer.daemon.supervision:STILL_S": 2,
+    "indexer.pulse:STILL_S": 2,
     "indexer.daemon.samples:SAMPLE_S": 0.5,
     "indexer.daemon.lease:RENEWAL_S": 0.5,
     "indexer.lane.adoption:LOOK_S": 0.5,
@@ -47,7 +49,7 @@ INTERNAL = int(ExitCode.INTERNAL)
 
 
 def test_bounds_add_up_to_ten_seconds() -> None:
-    assert supervision.STILL_S + 2 * supervision.TICK_S + supervision.LAST_S <= 10
+    assert pulse.STILL_S + 2 * supervision.TICK_S + supervision.LAST_S <= 10
     assert supervision.BLOCKED_S < 10
 
 
@@ -158,7 +160,7 @@ def test_who_waits_for_a_server_is_not_at_fault(database: str, redis_url: str, t
 def test_lane_without_progress_is_not_alive(database: str, redis_url: str, tmp_path: Path) -> None:
     """The other lane, which has nothing to do, is."""
     feed(redis_url, "firehose_live", [create(post_uri(A, "p"), post())])
-    settings = {"indexer.daemon.supervision:STILL_S": 1000, "indexer.daemon.health:STALLED_S": 4}
+    settings = {"indexer.pulse:STILL_S": 1000, "indexer.daemon.health:STALLED_S": 4}
     fault = ["indexer.lane.pipeline:Lane._batch", "hang"]
     with running(database, redis_url, tmp_path, fault=fault, settings=settings) as daemon:
         daemon.started()
@@ -170,7 +172,7 @@ def test_lane_without_progress_is_not_alive(database: str, redis_url: str, tmp_p
 @pytest.mark.long
 def test_streams_that_are_silent_for_long_are_no_fault(database: str, redis_url: str, tmp_path: Path) -> None:
     """Longer than any task may wait for a server, with every task there is."""
-    settings = {"indexer.daemon.supervision:WAITED_S": 3, "indexer.daemon.supervision:STILL_S": 6}
+    settings = {"indexer.pulse:WAITED_S": 3, "indexer.pulse:STILL_S": 6}
     with running(database, redis_url, tmp_path, environment=WITH_ALL_TASKS, settings=settings) as daemon:
         daemon.started()
         time.sleep(9)
@@ -223,7 +225,7 @@ async def sleeping() -> None:
 async def supervised(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]) -> str:
     """What is said of a task for which a second without a pulse is too long."""
     monkeypatch.setattr(supervision, "TICK_S", 0.01)
-    monkeypatch.setattr(supervision, "STILL_S", 0.1)
+    monkeypatch.setattr(pulse, "STILL_S", 0.1)
     done = asyncio.create_task(asyncio.sleep(0.5))
     with Supervisor() as supervisor:
         supervisor.start(work(), "it")
@@ -271,7 +273,7 @@ async def test_who_waits_for_a_server_for_ever_is_at_fault(monkeypatch: pytest.M
         with waiting():
             await sleeping()
 
-    monkeypatch.setattr(supervision, "WAITED_S", 0.2)
+    monkeypatch.setattr(pulse, "WAITED_S", 0.2)
     assert await supervised(monkeypatch, waits) == "the task `it` stands still"
 
 
@@ -282,7 +284,7 @@ async def test_who_waits_for_another_task_may_do_so_for_ever(monkeypatch: pytest
         with relying():
             await sleeping()
 
-    monkeypatch.setattr(supervision, "WAITED_S", 0.2)
+    monkeypatch.setattr(pulse, "WAITED_S", 0.2)
     assert await supervised(monkeypatch, waits) == "alive"
 
 

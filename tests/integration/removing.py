@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from indexer.connections.database import Connection, Pool, Turns, open_pool
-from indexer.daemon.metrics import Metrics
 from indexer.identity import Hosting
+from indexer.metrics import Metrics
 from indexer.removal.jobs import Jobs
 from indexer.removal.worker import RemovalWorker
 from indexer.sink.counts import Aggregates

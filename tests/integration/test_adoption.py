@@ -13,16 +13,16 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from indexer import pulse
 from indexer.connections.database import Pool, open_pool
-from indexer.daemon import lease as leases
 from indexer.daemon import supervision
-from indexer.daemon.metrics import Metrics
 from indexer.lane import adoption, pending
 from indexer.lane.adoption import Adopter
 from indexer.lane.decoding import decode, decode_labels
 from indexer.lane.lane_metrics import LaneMetrics
 from indexer.lane.pipeline import Lane
 from indexer.lane.source import Source
+from indexer.metrics import Metrics
 from tests.integration.test_source_lane import Recorder, add, deliver, redis, state
 from tests.integration.writing import writing
 from tests.messages import label, label_message
@@ -367,7 +367,7 @@ async def test_who_is_to_stop_claims_nothing_more(pool: "Pool", redis: "Redis") 
 async def test_who_is_to_stop_counts_as_alive(pool: "Pool", redis: "Redis", monkeypatch: pytest.MonkeyPatch) -> None:
     """For as long as the lanes take to finish."""
     monkeypatch.setattr(supervision, "TICK_S", 0.1)
-    monkeypatch.setattr(supervision, "STILL_S", 1.0)
+    monkeypatch.setattr(pulse, "STILL_S", 1.0)
     one = Instance(pool, redis)
     one.stop.set()
     with supervision.Supervisor() as supervisor:
@@ -450,7 +450,7 @@ async def test_after_trouble_the_time_begins_anew(
     if trouble == "nobody looked":
         one.adopter._looked -= 2 * adoption.OUT_OF_SIGHT_S
     else:
-        of, name = (adoption, "consumers") if trouble == "Redis is away" else (leases, "overdue")
+        of, name = (adoption, "consumers") if trouble == "Redis is away" else (adoption, "overdue_leases")
         with monkeypatch.context() as patch:
             patch.setattr(of, name, away)
             await one.adopter._look()

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from indexer.connections.database import Turns
 from indexer.daemon import handle_worker
 from indexer.daemon.handle_worker import HandleWorker
-from indexer.daemon.metrics import Metrics
 from indexer.identity import Deferred, DidCache, Found, Limits, NotFound, Resolver, Unusable
+from indexer.metrics import Metrics
 from indexer.sink.handles import HandleQueue
 from tests.identity.stand_in import StandIn, handle_of
 from tests.integration.test_sink_accounts import actor, actors, at, waiting

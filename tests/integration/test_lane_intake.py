@@ -9,12 +9,12 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from indexer._native import Event
-from indexer.daemon.metrics import Metrics
 from indexer.lane.decoding import decode
 from indexer.lane.intake import Intake
 from indexer.lane.lane_metrics import LaneMetrics
 from indexer.lane.pipeline import Lane
 from indexer.lane.source import Source
+from indexer.metrics import Metrics
 from indexer.sink.commit import Sink
 from tests.integration.test_source_lane import Recorder, end, others
 from tests.messages import A, create, post, post_uri

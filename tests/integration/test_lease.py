@@ -12,6 +12,7 @@ from indexer.connections.database import Pool, open_pool
 from indexer.daemon import lease
 from indexer.daemon.lease import Lease
 from indexer.errors import ConfigError
+from indexer.lane.adoption import overdue_leases
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ async def test_lease_tells_for_how_long_it_has_been_over(pool: "Pool") -> None:
     await living.take()
     await dead.take()
     await pool.execute("UPDATE indexer.lease SET expires_at = now() - interval '100 seconds' WHERE consumer = 'dead'")
-    found = await lease.overdue(pool)
+    found = await overdue_leases(pool)
     assert found.keys() == {"living", "dead"}
     assert -10 <= found["living"] < 0
     assert found["dead"] >= 100
@@ -154,7 +155,7 @@ async def test_lease_that_is_left_to_run_out_is_free_at_once_and_still_known(poo
     first, heir = Lease(pool, "one"), Lease(pool, "one")
     await first.take()
     await first.let_run_out()
-    assert (await lease.overdue(pool))["one"] >= 0
+    assert (await overdue_leases(pool))["one"] >= 0
     await asyncio.wait_for(heir.take(), 5)
     await first.let_run_out()
-    assert (await lease.overdue(pool))["one"] < 0, "it is another's"
+    assert (await overdue_leases(pool))["one"] < 0, "it is another's"

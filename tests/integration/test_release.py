@@ -13,6 +13,7 @@ from indexer.commands.handover import commands, holdings, release
 from indexer.connections.database import open_pool
 from indexer.daemon import lease
 from indexer.errors import ConfigError, NotFoundError, StoppedEarlyError
+from indexer.lane.adoption import overdue_leases
 
 STREAM, GROUP = "firehose_live", "firehose_group"
 
@@ -311,11 +312,11 @@ async def test_name_is_not_free_while_its_entries_are_handed_back(
     add = release._add
 
     async def look(*arguments: Any) -> Any:
-        seen.append(await lease.overdue(pool))
+        seen.append(await overdue_leases(pool))
         return await add(*arguments)
 
     monkeypatch.setattr(release, "_add", look)
     assert await run(settings) == 0
     assert [found["ours"] < 0 for found in seen] == [True]
-    assert await lease.overdue(pool) == {}
+    assert await overdue_leases(pool) == {}
     await pool.close()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from indexer.connections.database import Pool
-from indexer.daemon.metrics import WRITTEN_TABLES
+from indexer.metrics import WRITTEN_TABLES
 from indexer.sink.counts import Aggregates
 from indexer.sink.recount import Recounter
 from indexer.sink.statements import Statements

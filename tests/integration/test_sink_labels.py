@@ -12,11 +12,11 @@ import pytest
 from redis.asyncio import Redis
 
 from indexer.connections.database import Pool, open_pool
-from indexer.daemon.metrics import Metrics
 from indexer.lane.decoding import decode_labels
 from indexer.lane.lane_metrics import LaneMetrics
 from indexer.lane.pipeline import Lane
 from indexer.lane.source import Message, Source
+from indexer.metrics import Metrics
 from indexer.sink.halving import Outcome
 from indexer.sink.labels import LabelSink
 from tests.integration.writing import Begins

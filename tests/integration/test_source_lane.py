@@ -10,13 +10,13 @@ from redis.exceptions import ResponseError
 
 from indexer._native import Event
 from indexer.configuration.criteria import criteria
-from indexer.daemon.metrics import Metrics
 from indexer.lane.budget import Budget
 from indexer.lane.decoding import decode
 from indexer.lane.intake import Intake
 from indexer.lane.lane_metrics import LaneMetrics
 from indexer.lane.pipeline import Lane
 from indexer.lane.source import Source
+from indexer.metrics import Metrics
 from indexer.sink.commit import Sink
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Entry, HaltedError, Outcome

@@ -14,7 +14,7 @@ from indexer.demo.feed import Fed
 from indexer.demo.findings import Findings, Letters
 from indexer.demo.migration import story
 from indexer.demo.migration.proof import Compared, Proof
-from indexer.demo.terminal import Terminal, columns_of, fitted, readable
+from indexer.terminal import Terminal, columns_of, fitted, readable
 
 
 class Screen(io.StringIO):

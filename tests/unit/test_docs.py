@@ -13,8 +13,8 @@ from indexer import cli
 from indexer._native import IGNORED_REASONS, REJECT_REASONS
 from indexer.commands.verify.checks import words
 from indexer.configuration.settings import OPTIONS
-from indexer.daemon.metrics import Metrics
 from indexer.demo.migration import play
+from indexer.metrics import Metrics
 from indexer.sink.faults import fault_class
 from tests.guides import commands_by_heading
 

@@ -4,7 +4,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from indexer import _native
-from indexer.daemon.metrics import Metrics
+from indexer.metrics import Metrics
 
 STREAMS = ("firehose_live", "label_live")
 

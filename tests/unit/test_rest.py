@@ -6,11 +6,12 @@ from typing import Any, cast
 
 import pytest
 
+from indexer import pulse
 from indexer.daemon import supervision
 from indexer.daemon.handle_worker import HandleWorker
-from indexer.daemon.metrics import Metrics
 from indexer.daemon.supervision import Supervisor
 from indexer.identity import DidCache, Resolver
+from indexer.metrics import Metrics
 from indexer.removal import worker as removal
 from indexer.removal.jobs import Jobs
 from indexer.removal.worker import RemovalWorker
@@ -73,7 +74,7 @@ def recounting(work: Work, pause: Pause, stop: asyncio.Event) -> Coroutine[Any, 
 @pytest.mark.parametrize("worker", [handles, removing, asking, recounting])
 async def test_it_rests_without_standing_still_and_goes_on(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "TICK_S", 0.01)
-    monkeypatch.setattr(supervision, "STILL_S", 0.4)
+    monkeypatch.setattr(pulse, "STILL_S", 0.4)
     for module, name in ((removal, "POLL_S"), (recount, "WINDOW_S")):
         monkeypatch.setattr(module, name, 0.05)
     monkeypatch.setattr("indexer.daemon.handle_worker.IDLE_S", 0.05)

@@ -6,12 +6,12 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from indexer.daemon.metrics import Metrics
 from indexer.daemon.typescript_metrics import TypeScriptMetrics
 from indexer.lane.decoding import decode, decode_labels
 from indexer.lane.lane_metrics import LaneMetrics
 from indexer.lane.pipeline import Lane
 from indexer.lane.source import Message, Source
+from indexer.metrics import Metrics
 from indexer.sink.commit import Sink
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Outcome

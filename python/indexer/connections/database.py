@@ -11,7 +11,7 @@ import asyncpg
 
 from indexer.connections.pace import Pace
 from indexer.connections.text_arrays import encode_text_arrays
-from indexer.daemon.supervision import relying, waiting
+from indexer.pulse import relying, waiting
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -41,7 +41,7 @@ async def _is_pooled(url: str, application: str) -> bool:
 
 
 class _WatchedPool(Pool):
-    """Who holds a connection, or waits for one, waits for the database (`daemon/supervision.py`)."""
+    """Who holds a connection, or waits for one, waits for the database (`pulse.py`)."""
 
     __slots__ = ()
 

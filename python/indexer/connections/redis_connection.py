@@ -9,8 +9,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from indexer.configuration import secrets, values
-from indexer.daemon.supervision import Pulse, begin_to_wait, end_of_wait, waiting
 from indexer.errors import ConfigError, UnavailableError
+from indexer.pulse import Pulse, begin_to_wait, end_of_wait, waiting
 
 SOCKET_TIMEOUT_S = 15
 """Longer than a blocking read waits."""
@@ -18,7 +18,7 @@ CONNECT_TIMEOUT_S = 10
 
 
 class WatchedPool(ConnectionPool):
-    """Who holds a connection, or waits for one, waits for Redis (`daemon/supervision.py`)."""
+    """Who holds a connection, or waits for one, waits for Redis (`pulse.py`)."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

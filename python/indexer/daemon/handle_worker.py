@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from indexer.daemon.metrics import Metrics
-from indexer.daemon.supervision import beat
 from indexer.identity import Deferred, DidCache, Found, NotFound, Resolver
+from indexer.metrics import Metrics
+from indexer.pulse import beat
 from indexer.sink.faults import FaultClass, fault_class
 from indexer.sink.handles import Answer, HandleQueue, PutOff
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from indexer.configuration import values
 from indexer.daemon.http import Health
-from indexer.daemon.metrics import LANE_STATES, Metrics
 from indexer.lane.pipeline import Lane
+from indexer.metrics import LANE_STATES, Metrics
 
 STALLED_S = 120
 """A lane that neither wrote anything nor had nothing to do for so long, while servers answer, is not alive."""

@@ -52,7 +52,6 @@ _FORGET = "DELETE FROM indexer.control WHERE consumer = $1 AND owner = $2 AND NO
 _HOLDER = "SELECT host, pid, expires_at FROM indexer.lease WHERE consumer = $1"
 _RELEASE = "DELETE FROM indexer.lease WHERE consumer = $1 AND owner = $2"
 _LET_RUN_OUT = "UPDATE indexer.lease SET expires_at = now() WHERE consumer = $1 AND owner = $2"
-_OVERDUE = "SELECT consumer, extract(epoch FROM now() - expires_at)::float8 FROM indexer.lease"
 
 
 class Lease:
@@ -137,8 +136,3 @@ class Lease:
     async def let_run_out(self) -> None:
         """As `release`, but the neighbours shall see that this consumer was one of ours: it still holds entries."""
         await self._pool.execute(_LET_RUN_OUT, self.consumer, self.owner)
-
-
-async def overdue(pool: Pool) -> dict[str, float]:
-    """By consumer, the seconds since its lease ran out; less than 0 where it is in force."""
-    return {row[0]: row[1] for row in await pool.fetch(_OVERDUE)}

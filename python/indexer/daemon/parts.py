@@ -14,7 +14,6 @@ from indexer.daemon.handle_worker import HandleWorker
 from indexer.daemon.health import health
 from indexer.daemon.http import Health
 from indexer.daemon.lease import Lease
-from indexer.daemon.metrics import Metrics
 from indexer.daemon.obedience import Obedience
 from indexer.daemon.opening import resolver_of
 from indexer.identity import DidCache
@@ -24,6 +23,7 @@ from indexer.lane.canary import Canary
 from indexer.lane.intake import Intake
 from indexer.lane.lanes import lanes_of
 from indexer.lane.pipeline import Lane
+from indexer.metrics import Metrics
 from indexer.removal.jobs import Jobs
 from indexer.removal.worker import RemovalWorker
 from indexer.sink.handles import HandleQueue

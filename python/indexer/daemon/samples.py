@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from indexer.connections.database import Pool
-from indexer.daemon.metrics import Metrics
 from indexer.lane.pipeline import Lane
+from indexer.metrics import Metrics
 from indexer.removal.jobs import Jobs
 
 SAMPLE_S = 5

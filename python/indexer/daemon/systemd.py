@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from indexer.daemon.http import Health
-from indexer.daemon.supervision import beat
+from indexer.pulse import beat
 
 log = structlog.get_logger()
 

@@ -17,9 +17,9 @@ from redis import Redis
 from indexer.demo import feed, findings, identifiers, processor, recording, summary
 from indexer.demo.daemon import Counts, Daemon, running
 from indexer.demo.servers import servers
-from indexer.demo.terminal import Terminal
 from indexer.errors import ExitCode, IndexerError
 from indexer.schema import create
+from indexer.terminal import Terminal
 
 MESSAGES = 20_000
 LIKED = 3

@@ -7,7 +7,7 @@ from indexer.demo import reasons, recording
 from indexer.demo.daemon import Counts
 from indexer.demo.feed import BACKFILL, LIVE, Fed
 from indexer.demo.findings import Findings, Letters, ShownPost
-from indexer.demo.terminal import Terminal, columns_of, fitted, readable
+from indexer.terminal import Terminal, columns_of, fitted, readable
 from indexer.wording import quantity
 
 SHOWN = 5

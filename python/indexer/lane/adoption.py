@@ -14,12 +14,11 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from indexer.connections.database import Pool
-from indexer.daemon import lease
-from indexer.daemon.supervision import beat
 from indexer.lane.liveness import Dead, Liveness
 from indexer.lane.pending import acknowledge_vanished, claim, consumers, held
 from indexer.lane.pipeline import PASSING, REDIS_AWAY, Lane, refusal
 from indexer.lane.source import MOST_IDS_LOGGED
+from indexer.pulse import beat
 from indexer.sink.faults import fault_class
 
 log = structlog.get_logger()
@@ -32,6 +31,8 @@ SOON_S = 0.1
 """Between two looks whether it has."""
 OUT_OF_SIGHT_S = 30.0
 """Whoever did not look for so long does not know what happened meanwhile."""
+
+_OVERDUE = "SELECT consumer, extract(epoch FROM now() - expires_at)::float8 FROM indexer.lease"
 
 
 class Adopter:
@@ -59,7 +60,7 @@ class Adopter:
             self._forget()
         busy = False
         try:
-            overdue = await lease.overdue(self._pool)
+            overdue = await overdue_leases(self._pool)
             for group in self._groups:
                 busy |= await group.look(overdue)
         except Exception as error:
@@ -162,6 +163,11 @@ class _GroupAdopter:
                 entries=dead.consumer.pending,
                 idle_s=round(dead.consumer.idle_s),
             )
+
+
+async def overdue_leases(pool: Pool) -> dict[str, float]:
+    """By consumer, the seconds since its lease ran out; less than 0 where it is in force."""
+    return {row[0]: row[1] for row in await pool.fetch(_OVERDUE)}
 
 
 async def report_held_by_others(redis: "Redis", lanes: list[Lane[Any]]) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from indexer.daemon.supervision import relying
+from indexer.pulse import relying
 
 LOOK_AGAIN_S = 0.5
 """The longest wait before a look whether the process stops."""

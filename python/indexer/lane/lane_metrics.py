@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from indexer.daemon.metrics import OUTCOMES, STAGES, Metrics
+from indexer.metrics import OUTCOMES, STAGES, Metrics
 from indexer.sink.halving import Outcome
 
 

@@ -7,13 +7,13 @@ from redis.asyncio import Redis
 from indexer._native import Event
 from indexer.configuration.settings import Settings
 from indexer.connections.database import Pool, Turns
-from indexer.daemon.metrics import Metrics
 from indexer.fold.accounts import AccountRules
 from indexer.lane.decoding import decode, decode_labels
 from indexer.lane.intake import Intake
 from indexer.lane.lane_metrics import LaneMetrics
 from indexer.lane.pipeline import Lane
 from indexer.lane.source import HeldSource, Source
+from indexer.metrics import Metrics
 from indexer.sink.commit import Sink
 from indexer.sink.labels import Label, LabelSink
 from indexer.sink.statements import Statements

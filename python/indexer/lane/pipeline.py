@@ -22,7 +22,6 @@ from typing import Any, Generic, Literal, TypeVar
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from indexer.daemon.supervision import relying, waiting, with_pulse
 from indexer.lane.decoding import Decode, Decoded
 from indexer.lane.intake import IDLE_S, Intake
 from indexer.lane.lane_metrics import LaneMetrics
@@ -30,6 +29,7 @@ from indexer.lane.listener import Listener
 from indexer.lane.refusals import Refusals
 from indexer.lane.source import BLOCK_MS, Message, Source
 from indexer.lane.trial import DELIVERIES, find_deadly
+from indexer.pulse import relying, waiting, with_pulse
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.halving import Content, HaltedError, HalvingSink, Outcome
 

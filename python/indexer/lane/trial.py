@@ -17,11 +17,11 @@ import structlog
 
 from indexer import _native
 from indexer._native import Event
-from indexer.daemon.supervision import waiting
 from indexer.errors import IndexerError
 from indexer.fold.apply import fold
 from indexer.fold.world import World
 from indexer.lane.source import Message
+from indexer.pulse import waiting
 
 log = structlog.get_logger()
 

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import structlog
 
-from indexer.daemon.metrics import Metrics
 from indexer.fold import aturi
 from indexer.fold.world import World
+from indexer.metrics import Metrics
 from indexer.removal.eraser import Eraser
 from indexer.removal.jobs import Job, Jobs
 from indexer.sink.counts import Aggregates

@@ -14,9 +14,9 @@ from typing import Protocol
 
 import structlog
 
-from indexer.daemon.metrics import Metrics
-from indexer.daemon.supervision import beat, waiting
 from indexer.identity import Hosting
+from indexer.metrics import Metrics
+from indexer.pulse import beat, waiting
 from indexer.removal.account import Account
 from indexer.removal.jobs import Job, Jobs, LostError
 from indexer.removal.portions import Portions

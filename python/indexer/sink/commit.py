@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from indexer._native import Event
 from indexer.connections.database import Connection, Pool, Turns, beside, rolled_back_on_error
-from indexer.daemon.supervision import relying, with_pulse
 from indexer.fold.accounts import AccountRules
 from indexer.fold.apply import Folded, fold
 from indexer.fold.notifications import Notifications
 from indexer.fold.world import World
+from indexer.pulse import relying, with_pulse
 from indexer.sink.counts import Aggregates
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.derive import DerivedKeys, derive_again

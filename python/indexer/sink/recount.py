@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from indexer.connections.database import Connection, Pool, transaction
-from indexer.daemon.supervision import beat, relying
+from indexer.pulse import beat, relying
 from indexer.sink.faults import fault_class
 from indexer.sink.murmur import murmur3_32
 from indexer.sink.statements import Statements

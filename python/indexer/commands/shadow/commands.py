@@ -18,10 +18,10 @@ from indexer.commands.shadow.staging import Layout
 from indexer.commands.shadow.stream import EventComparison, LabelComparison, Limits, StreamComparison
 from indexer.configuration import secrets
 from indexer.connections.redis_connection import open_redis
-from indexer.demo.terminal import Terminal
 from indexer.errors import ExitCode, StoppedEarlyError, UnavailableError
 from indexer.fold.accounts import AccountRules
 from indexer.schema.connection import connected, needing_to_read
+from indexer.terminal import Terminal
 
 TELL_S = 2.0
 LINES_S = 10.0

@@ -10,7 +10,7 @@ import orjson
 from indexer.commands.shadow.comparing import Compared
 from indexer.commands.shadow.judging import KNOWN, Verdict
 from indexer.commands.shadow.rows import Difference
-from indexer.demo.terminal import readable
+from indexer.terminal import readable
 from indexer.wording import quantity
 
 LONGEST = 160

@@ -28,7 +28,7 @@ def looks_like(
 ) -> Implementation:
     """Which program a consumer belongs to.
 
-    `overdue` has the leases (`lease.overdue`), `applications` those that are connected to PostgreSQL, `libraries` what
+    `overdue` has the leases (`overdue_leases`), `applications` those that are connected to PostgreSQL, `libraries` what
     the clients of Redis that read from groups say of themselves (None: nobody may look), `asked` the names under which
     something is asked of ours. Ours is certain by its lease, which stays while it holds anything; about others there
     are only hints. Who holds nothing and does not read may be one of ours that ended in order, and left no lease.

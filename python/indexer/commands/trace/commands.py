@@ -15,9 +15,9 @@ from indexer.commands.trace.streams import Looked, facts_of, look, speed
 from indexer.commands.trace.tables import Tables
 from indexer.configuration import secrets
 from indexer.connections.redis_connection import open_redis
-from indexer.demo.terminal import readable
 from indexer.errors import ExitCode, UnavailableError
 from indexer.schema.connection import connected, needing_to_read
+from indexer.terminal import readable
 
 
 async def trace(settings: Mapping[str, Any], text: str, scan: int, interval_s: float, *, as_json: bool) -> int:

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from indexer._native import is_valid
-from indexer.demo.terminal import readable
 from indexer.errors import ConfigError
 from indexer.fold import aturi
 from indexer.fold.tid import LATEST_MS
 from indexer.records import RECORDS
+from indexer.terminal import readable
 from indexer.wording import quantity
 
 State = str

@@ -17,9 +17,9 @@ from indexer.demo.migration.messages import BACKFILL, LABELS, LIVE, Feed, put
 from indexer.demo.migration.play import Play
 from indexer.demo.migration.proof import Proof, prove
 from indexer.demo.servers import Servers, database, servers
-from indexer.demo.terminal import Terminal
 from indexer.errors import ExitCode, IndexerError
 from indexer.schema import create
+from indexer.terminal import Terminal
 
 MESSAGES = 2_000
 SCHEMA = "public"

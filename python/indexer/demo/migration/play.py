@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from indexer.demo.migration.fleet import Done, Fleet
 from indexer.demo.migration.messages import Feed
-from indexer.demo.terminal import Terminal, fitted
 from indexer.errors import IndexerError
+from indexer.terminal import Terminal, fitted
 
 STAND_INS = ("typescript-1", "typescript-2", "typescript-3", "typescript-4")
 OURS = ("indexer-1", "indexer-2")

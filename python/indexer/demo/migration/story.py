@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from indexer.demo.migration.proof import Proof
-from indexer.demo.terminal import Terminal
+from indexer.terminal import Terminal
 
 NEXT = (
     ("docs/migrating.md", "the guide that was played"),
