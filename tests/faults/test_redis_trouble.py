@@ -13,7 +13,7 @@ import redis
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from indexer import embedded
-from indexer.lane.pipeline import refusal
+from indexer.lane.faults import refusal
 from tests.acceptance.daemon import GROUP, count, feed, left_over, running
 from tests.faults.indexing import STREAM, feed_and_wait, is_drained, nothing_is_lost, posts, working
 from tests.faults.proxy import Answer, Break, Latency, Slices, proxied

@@ -112,7 +112,7 @@ MUTANTS = (
     ),
     Mutant(
         "a group that is gone halts the lane",
-        "lane/pipeline.py",
+        "lane/faults.py",
         'LOST = ("NOGROUP", "UNBLOCKED")',
         'LOST = ("UNBLOCKED",)',
         ("tests/integration/test_source_lane.py::test_group_that_is_gone_is_told_and_made_again",),

@@ -14,9 +14,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from indexer.connections.database import Pool
+from indexer.lane.faults import PASSING, REDIS_AWAY, refusal
 from indexer.lane.liveness import Dead, Liveness
 from indexer.lane.pending import acknowledge_vanished, claim, consumers, held
-from indexer.lane.pipeline import PASSING, REDIS_AWAY, Lane, refusal
+from indexer.lane.pipeline import Lane
 from indexer.lane.source import MOST_IDS_LOGGED
 from indexer.pulse import beat
 from indexer.sink.faults import fault_class

@@ -14,15 +14,15 @@ Here `Lane.run` takes batches from a queue that `_read` fills, one ahead; `_batc
 
 import asyncio
 import random
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from indexer.lane.decoding import Decode, Decoded
+from indexer.lane.faults import LOST, PASSING, REDIS_AWAY, refusal
 from indexer.lane.intake import IDLE_S, Intake
 from indexer.lane.lane_metrics import LaneMetrics
 from indexer.lane.listener import Listener
@@ -37,15 +37,6 @@ log = structlog.get_logger()
 
 Answer = TypeVar("Answer")
 
-REDIS_AWAY = (RedisError, OSError, TimeoutError)
-PASSING = (
-    "LOADING", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "OOM", "BUSY", "MISCONF", "NOREPLICAS",
-)  # fmt: skip
-"""Refusals that end by themselves."""
-LOST = ("NOGROUP", "UNBLOCKED")
-"""The group is gone, or its stream. A waiting read of Redis before 7.2 is told the second, and one of a server that
-becomes a replica.
-"""
 READ_AHEAD = 2
 """Batches in memory: one that is written, one that is decoded meanwhile."""
 LOOK_AGAIN_S = 30.0
@@ -337,15 +328,3 @@ class Lane(Generic[Content]):
 def has_failed(task: "asyncio.Task[None]") -> bool:
     """Whether a task that has ended raised something."""
     return not task.cancelled() and task.exception() is not None
-
-
-def refusal(error: ResponseError) -> str:
-    """The word that Redis begins an error with.
-
-    The client takes it off the errors that it has classes for, and puts a sentence before those of pipelines.
-    """
-    if error.status_code is not None:
-        return error.status_code
-    text = str(error)
-    found = re.search(r"caused error: \('([A-Z]+) ", text)
-    return found[1] if found else text.partition(" ")[0]

@@ -17,7 +17,7 @@ from indexer.connections.database import Connection
 from indexer.connections.redis_connection import open_redis
 from indexer.daemon import service
 from indexer.errors import ConfigError, ExitCode
-from indexer.lane.pipeline import REDIS_AWAY
+from indexer.lane.faults import REDIS_AWAY
 from indexer.schema.connection import connected
 from indexer.wording import quantity
 

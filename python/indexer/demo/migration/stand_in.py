@@ -35,7 +35,7 @@ from indexer.connections.redis_connection import open_redis
 from indexer.daemon import logs
 from indexer.fold.accounts import AccountRules
 from indexer.lane.decoding import Decode, decode, decode_labels
-from indexer.lane.pipeline import REDIS_AWAY
+from indexer.lane.faults import REDIS_AWAY
 from indexer.lane.source import Message
 from indexer.schema.connection import connected
 from indexer.sink.commit import Sink
