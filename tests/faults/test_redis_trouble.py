@@ -154,7 +154,7 @@ def test_refusals_that_pass(database: str, redis_url: str, tmp_path: Path) -> No
     with proxied(redis_url) as proxy, working(database, proxy.url, tmp_path) as daemon:
         for code in ("LOADING", "MASTERDOWN", "READONLY", "BUSY", "MISCONF", "NOREPLICAS", "OOM", "UNBLOCKED"):
             reply = f"-{code} for some time.\r\n".encode()
-            proxy.add(Answer(b"XREADGROUP", reply, most=1), Answer(SETTLE, reply * 2, most=1))
+            proxy.add(Answer(b"XREADGROUP", reply, most=1), Answer(SETTLE, reply * 3, most=1))
         feed_and_wait(daemon, redis_url)
         nothing_is_lost(daemon, database, redis_url)
 
