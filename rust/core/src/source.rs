@@ -98,12 +98,12 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// What [`print`] makes of the object, if that is a part of the message.
+    /// What [`print()`] makes of the object, if that is a part of the message.
     pub(crate) fn as_is(self) -> Option<&'a str> {
         self.changes.is_empty().then_some(self.text)
     }
 
-    /// What [`print`] makes of the object.
+    /// What [`print()`] makes of the object.
     pub(crate) fn print(self, out: &mut impl Out) {
         let mut at = 0;
         for change in self.changes {
