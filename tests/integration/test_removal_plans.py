@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from indexer.removal.account import OWNED
 from indexer.sink.statements import Statements
-from indexer.sink.writer import TABLES
+from indexer.sink.tables import TABLES
 from tests.integration.removing import PREFIX
 from tests.integration.writing import writing
 from tests.messages import A

@@ -7,7 +7,7 @@ from typing import Any
 from indexer.commands.verify.checks import all_checks
 from indexer.commands.verify.statements import VerifyStatements
 from indexer.sink.counts import COLUMNS
-from indexer.sink.writer import TABLES
+from indexer.sink.tables import TABLES
 from tests.integration.writing import writing
 
 VALUES = {"_text": ["at://a"], "text[]": ["at://a"], "int8[]": [1], "text": "a", "varchar": "a", "int4": 1, "int8": 1}

@@ -190,7 +190,7 @@ MUTANTS = (
     ),
     Mutant(
         "quotes that were there already are counted again when their post is renewed",
-        "sink/writer.py",
+        "sink/hanging.py",
         '        deltas.inserted(table, await connection.fetch(statements["restore_quotes"], *columns[:3]))\n',
         '        await connection.fetch(statements["restore_quotes"], *columns[:3])\n'
         "        for post in columns[1]:\n"

@@ -17,7 +17,8 @@ from indexer.removal.portions import Portions
 from indexer.removal.remains import Remains
 from indexer.sink.faults import MovedError
 from indexer.sink.reads import Reads, WidenError
-from indexer.sink.writer import POST_COLLECTION, TABLES, Writer
+from indexer.sink.tables import TABLES
+from indexer.sink.writer import POST_COLLECTION, Writer
 
 PORTION = 1_000
 """Records per transaction."""

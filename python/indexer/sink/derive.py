@@ -21,8 +21,8 @@ from indexer.records.post.threads import has_invalid_root, reply_of
 from indexer.records.repost import hangs_on
 from indexer.sink.accounts import withdraw_deletions
 from indexer.sink.counts import Aggregates, Deltas
+from indexer.sink.hanging import Hanging, restore
 from indexer.sink.statements import Statements
-from indexer.sink.writer import Hanging, restore
 
 POST = "app.bsky.feed.post"
 REPOST = "app.bsky.feed.repost"

@@ -16,8 +16,8 @@ from indexer.connections.database import Connection, Pool, Turns
 from indexer.fold.record_type import Table
 from indexer.sink.dead_letter import DeadLetter
 from indexer.sink.faults import FaultClass, fault_class, sqlstate_of
+from indexer.sink.hanging import Hanging
 from indexer.sink.statements import Statements
-from indexer.sink.writer import Hanging
 
 log = structlog.get_logger()
 

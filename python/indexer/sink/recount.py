@@ -17,7 +17,7 @@ from indexer.pulse import beat, relying
 from indexer.sink.faults import fault_class
 from indexer.sink.murmur import murmur3_32
 from indexer.sink.statements import Statements
-from indexer.sink.writer import COUNTERS
+from indexer.sink.tables import COUNTERS
 
 log = structlog.get_logger()
 

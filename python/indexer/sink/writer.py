@@ -8,8 +8,8 @@ whoever's it is, and counted as it is found.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import NamedTuple, cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import cast
 
 import asyncpg
 
@@ -17,7 +17,7 @@ from indexer._native import Event, encode_copy
 from indexer.connections.database import Connection, beside
 from indexer.fold import aturi
 from indexer.fold.apply import Folded
-from indexer.fold.record_type import TEXT, Notice, RecordType, Row, Table, Version, sort_at
+from indexer.fold.record_type import Notice, RecordType, Row, Table, Version
 from indexer.fold.world import World
 from indexer.records import RECORDS
 from indexer.records._feed_item import FEED_ITEM
@@ -27,42 +27,13 @@ from indexer.sink.accounts import write_accounts
 from indexer.sink.counts import Aggregates, Deltas
 from indexer.sink.dead_letter import DeadLetter, insert_dead_letters
 from indexer.sink.faults import MovedError
+from indexer.sink.hanging import Hanging, restore
 from indexer.sink.statements import Statements
-
-_BY_TYPE = sorted(RECORDS.values(), key=lambda kind: kind.is_hung_on)
-TABLES: tuple[Table, ...] = tuple(
-    dict.fromkeys(
-        [table for kind in _BY_TYPE for table in kind.tables if table not in (FEED_ITEM, QUOTE)] + [FEED_ITEM, QUOTE]
-    )
-)
-"""Every table of records in the order of writing: gates before posts, which look at them; what hangs on posts last."""
-COUNTERS = {counter.column: (table, counter) for table in TABLES for counter in table.counters}
-"""Every counter by its column, with the table whose rows it counts."""
-
-RECORD = Table("record", dict.fromkeys(("uri", "cid", "did", "json", "rev", "indexedAt"), TEXT))
-NOTIFICATION = Table(
-    "notification",
-    dict.fromkeys(("did", "recordUri", "recordCid", "author", "reason", "reasonSubject", "sortAt"), TEXT),
-)
+from indexer.sink.tables import NOTIFICATION, RECORD, TABLES
 
 GATHERED_AT_ONCE = 100
 """Records; in between the connection gets its turn."""
 _GATES = ("app.bsky.feed.threadgate", "app.bsky.feed.postgate")
-
-
-class Hanging(NamedTuple):
-    """A repost or quoting post, and the post that it hangs on."""
-
-    uri: str
-    post: str
-    cid: str
-    creator: str
-    sort_at: str
-    """Of its feed item, where it has no row of its own to take it from."""
-
-    @classmethod
-    def of(cls, version: Version, post: str, time: str) -> "Hanging":
-        return cls(version.uri, post, version.cid, version.creator, sort_at(version.created_at, time))
 
 
 class Writer:
@@ -361,17 +332,6 @@ class Writer:
 
     def _note(self, table: str, change: str, rows: int) -> None:
         self.rows[table, change] = self.rows.get((table, change), 0) + rows
-
-
-async def restore(
-    connection: Connection, statements: Statements, table: Table, hanging: Iterable[Hanging], deltas: Deltas
-) -> None:
-    """Insert what is missing of feed items or quotes, unless the post was deleted after it (DIV-18)."""
-    columns = [list(column) for column in zip(*sorted(hanging), strict=True)]
-    if table is FEED_ITEM:
-        await connection.execute(statements["restore_feed_items"], *columns)
-    else:
-        deltas.inserted(table, await connection.fetch(statements["restore_quotes"], *columns[:3]))
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ from indexer.configuration.values import quoted
 from indexer.connections.database import Connection
 from indexer.records.post.embeds import quoted_post
 from indexer.sink.statements import AGGREGATE_KEYS, counts_for
-from indexer.sink.writer import COUNTERS
+from indexer.sink.tables import COUNTERS
 
 STRAYS_TIMEOUT = "5s"
 COUNTS_TIMEOUT = "60s"

@@ -11,8 +11,8 @@ from indexer.commands.shadow.staging import Layout
 from indexer.configuration.values import quoted
 from indexer.connections.database import Connection
 from indexer.fold.record_type import Table
-from indexer.sink.writer import NOTIFICATION, RECORD
-from indexer.sink.writer import TABLES as RECORD_TABLES
+from indexer.sink.tables import NOTIFICATION, RECORD
+from indexer.sink.tables import TABLES as RECORD_TABLES
 
 Kind = Literal["missing row", "surplus row", "column"]
 """Of the incumbent's rows: ours has one more, one less, or another value."""

@@ -16,7 +16,7 @@ from indexer.fold import aturi
 from indexer.fold.record_type import Version
 from indexer.records import RECORDS
 from indexer.records.post.gates import POST, POST_GATE, THREAD_GATE
-from indexer.sink.writer import TABLES as RECORD_TABLES
+from indexer.sink.tables import TABLES as RECORD_TABLES
 
 MOST_HANGING = 50_000
 """Replies, quotes and reposts of the window's posts that are copied; of very popular posts there are more."""

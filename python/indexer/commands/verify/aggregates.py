@@ -9,7 +9,7 @@ from indexer.commands.verify.finding import Check, Finding, Look
 from indexer.fold.record_type import Table
 from indexer.sink.counts import COLUMNS
 from indexer.sink.statements import AGGREGATE_KEYS
-from indexer.sink.writer import TABLES
+from indexer.sink.tables import TABLES
 
 if TYPE_CHECKING:
     from indexer.commands.verify.mend import Mend

@@ -16,9 +16,11 @@ from indexer.fold.record_type import Key, Row, Table
 from indexer.records import RECORDS
 from indexer.sink.derive import DerivedKeys
 from indexer.sink.faults import MovedError
+from indexer.sink.hanging import Hanging
 from indexer.sink.reads import POST, Reads, WidenError
 from indexer.sink.statements import Statements
-from indexer.sink.writer import TABLES, Hanging, Writer
+from indexer.sink.tables import TABLES
+from indexer.sink.writer import Writer
 
 if TYPE_CHECKING:
     from indexer.commands.verify.mend import Mend

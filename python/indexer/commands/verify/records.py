@@ -15,7 +15,7 @@ from indexer.records import RECORDS
 from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post.embeds import VIDEO
 from indexer.sink.stale import rev_after
-from indexer.sink.writer import TABLES
+from indexer.sink.tables import TABLES
 
 if TYPE_CHECKING:
     from indexer.commands.verify.mend import Mend

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from indexer.fold.record_type import Table
 from indexer.sink.counts import COLUMNS
 from indexer.sink.statements import AGGREGATE_KEYS, Statements, counts_for
-from indexer.sink.writer import COUNTERS
+from indexer.sink.tables import COUNTERS
 
 
 class VerifyStatements(Statements):
