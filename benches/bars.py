@@ -76,7 +76,7 @@ BARS = {
         if_missed="the machine was busy, or batches of the backlog take too long: smaller ones wait less",
     ),
     "instances": Bar(
-        "several instances, part of the rate of one",
+        "two instances, part of the rate of one",
         0.95,
         at_least=True,
         if_missed="they wait for each other's rows, or for a third core",

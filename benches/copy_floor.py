@@ -1,7 +1,7 @@
 """The floor under every way to fill these tables: COPY of the finished rows into empty copies of the same tables.
 
-It knows everything beforehand, decides nothing and resolves no conflict. The portions are those of the daemon: as many
-transactions as the stream has batches, in each a COPY for every table.
+It knows everything beforehand, decides nothing and resolves no conflict. As many transactions as the stream has batches
+of one size, in each a COPY for every table.
 """
 
 import io
@@ -40,6 +40,7 @@ async def measure(url: str, postmaster: int, portions: int) -> Floor:
         for table, columns in await connection.fetch(_COLUMNS, [table.name for table in TABLES if table.written]):
             if lines := await _lines(connection, table, columns):
                 tables[table] = columns, lines
+        await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
         await connection.execute(f"CREATE SCHEMA {SCHEMA}")
         for table in tables:
             await connection.execute(f'CREATE TABLE {SCHEMA}."{table}" (LIKE public."{table}" INCLUDING ALL)')

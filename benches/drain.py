@@ -127,10 +127,10 @@ class Round:
         peak = max(peak_memory(daemon.pid) for daemon in self._daemons)
         return Drained(self.seconds, used[0], used[1], used[2], peak)
 
-    def floor(self) -> copy_floor.Floor:
-        """COPY of what is now in the database; the daemon is ended before."""
+    def floor(self, size: int = workload.BATCH) -> copy_floor.Floor:
+        """COPY of what is now in the database, in portions of so many messages; the daemon is ended before."""
         self._stack.close()
-        portions = workload.portions(len(self._messages))
+        portions = workload.portions(len(self._messages), size)
         return asyncio.run(copy_floor.measure(self.url, self._servers.postgres.pid, portions))
 
     def forget_statements(self) -> None:

@@ -20,12 +20,14 @@ RATIO = "the daemon beside the floor, round by round"
 def test_drain(benchmark: BenchmarkFixture, servers: Servers, report: Report) -> None:
     rounds: list[Round] = []
     done: list[tuple[Drained, Floor]] = []
+    large: list[Floor] = []
 
     def begin() -> None:
         rounds.append(Round(servers))
 
     def end() -> None:
         done.append((rounds[-1].drained(), rounds[-1].floor()))
+        large.append(rounds[-1].floor(workload.LARGEST))
         rounds[-1].close()
 
     benchmark.pedantic(lambda: rounds[-1].drain(), setup=begin, teardown=end, rounds=ROUNDS, iterations=1)  # type: ignore[no-untyped-call]
@@ -47,12 +49,24 @@ def test_drain(benchmark: BenchmarkFixture, servers: Servers, report: Report) ->
     _count_statements(servers, report)
     report.add(FLOOR, "messages a second", [MESSAGES / floor.seconds for floor in floors])
     report.add(FLOOR, "processor time of PostgreSQL, µs a message", [floor.postgres_cpu_s * each for floor in floors])
+    in_large = f"in portions of {workload.LARGEST:,}"
+    report.add(FLOOR, f"messages a second {in_large}", [MESSAGES / floor.seconds for floor in large])
+    report.add(
+        FLOOR,
+        f"processor time of PostgreSQL {in_large}, µs a message",
+        [floor.postgres_cpu_s * each for floor in large],
+    )
     report.add(FLOOR, "rows", [floor.rows for floor in floors])
     report.add(
         RATIO,
         "messages a second, the daemon's of the floor's",
         [f.seconds / one.seconds for one, f in done],
         bar="floor",
+    )
+    report.add(
+        RATIO,
+        f"the same, of the floor's {in_large}",
+        [floor.seconds / one.seconds for (one, _), floor in zip(done, large, strict=True)],
     )
     report.add(
         RATIO,

@@ -1,4 +1,6 @@
-"""Three instances beside one, in turns: those that write the same posts and counters wait for each other."""
+"""Two and three instances beside one, in turns: those that write the same posts and counters wait for each other."""
+
+from collections.abc import Callable
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -9,19 +11,20 @@ from benches.durable import Servers
 from benches.report import Report
 
 ROUNDS = 5
-INSTANCES = 3
-SECTION = f"{workload.NAME} through {INSTANCES} instances beside one, turn by turn"
+SEVERAL = (2, 3)
+SECTION = f"{workload.NAME} through several instances beside one, turn by turn"
 
 
 @pytest.mark.timeout(900)
-def test_three_instances_beside_one(benchmark: BenchmarkFixture, servers: Servers, report: Report) -> None:
-    seconds = in_turns(
-        benchmark,
-        ROUNDS,
-        {"1": lambda _: Round(servers), str(INSTANCES): lambda _: Round(servers, instances=INSTANCES)},
-    )
-    for instances, found in seconds.items():
+def test_several_instances_beside_one(benchmark: BenchmarkFixture, servers: Servers, report: Report) -> None:
+    def begins(instances: int) -> Callable[[int], Round]:
+        return lambda _: Round(servers, instances=instances)
+
+    seconds = in_turns(benchmark, ROUNDS, {str(instances): begins(instances) for instances in (1, *SEVERAL)})
+    for number, found in seconds.items():
         rates = [len(workload.payloads()) / each for each in found]
-        report.add(SECTION, f"messages a second, {instances} at work", rates)
-    ratios = [one / several for one, several in zip(*seconds.values(), strict=True)]
-    report.add(SECTION, f"{INSTANCES} instances' of one's", ratios, bar="instances")
+        report.add(SECTION, f"messages a second, {number} at work", rates)
+    for instances in SEVERAL:
+        ratios = [one / several for one, several in zip(seconds["1"], seconds[str(instances)], strict=True)]
+        bar = "instances" if instances == 2 else ""
+        report.add(SECTION, f"{instances} instances' of one's", ratios, bar=bar)

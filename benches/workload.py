@@ -20,7 +20,8 @@ from indexer.records import RECORDS
 NAME = "mixed-30k"
 HOSTILE = "mixed-5k-hostile"
 BATCH = 500
-"""Messages in a batch, the daemon's default."""
+"""Messages in a batch, as a rule; where a backlog waits the daemon takes up to `LARGEST`."""
+LARGEST = 3000
 
 _CASES = Path(__file__).parents[1] / "tests" / "oracle" / "cases"
 
@@ -59,9 +60,9 @@ def batches() -> list[list[bytes]]:
     return [list(found[start : start + BATCH]) for start in range(0, len(found), BATCH)]
 
 
-def portions(messages: int) -> int:
-    """In how many batches so many messages come."""
-    return -(-messages // BATCH)
+def portions(messages: int, size: int = BATCH) -> int:
+    """In how many batches of a size so many messages come."""
+    return -(-messages // size)
 
 
 def records(messages: Iterable[bytes]) -> int:

@@ -58,7 +58,7 @@ def runs_until_it_is_told_to_stop(daemon: Daemon) -> None:
 def test_make_run_is_the_demo() -> None:
     """Which test_demo.py and test_tutorial.py run; by itself it builds, and says what happened: the next test."""
     shown = subprocess.run(["make", "--dry-run", "run"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert shown.splitlines()[-1] == ".venv/bin/python -m indexer demo"
+    assert ".venv/bin/python -m indexer demo" in shown.splitlines()
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from indexer.removal.portions import Portions
 from indexer.sink.counts import COLUMNS
 from indexer.sink.faults import MovedError
+from indexer.sink.tables import COUNTERS
 
 PORTION = 1_000
 
@@ -59,7 +60,7 @@ class Remains:
             await eraser.connection.execute(statements[f"lock_{name}_aggregates"], keys)
             if portions.aggregates == "recount":
                 for counter in COLUMNS[aggregate]:
-                    await eraser.connection.execute(statements[f"recount_{counter}"], keys)
+                    await eraser.connection.execute(statements.recount(*COUNTERS[counter]), keys)
             await eraser.drop(aggregate, f"drop_idle_{name}_aggregates", keys)
 
     async def actor(self, *, lives: bool) -> None:
