@@ -68,6 +68,30 @@ async def test_batch_of_good_rows_takes_two_transactions(database: str) -> None:
             assert outcome.transactions == 1
 
 
+async def test_large_batch_is_cut_into_usual_ones_before_it_is_halved(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written twice to find one message follows the usual size, not the backlog's."""
+    monkeypatch.setattr("indexer.sink.halving.USUAL", 20)
+    payloads = [good(number) for number in range(100)]
+    payloads[50] = refused(50)
+    sizes: list[int] = []
+    async with writing(database) as sink:
+        transaction = sink.sink._transaction
+
+        async def noted(entries: Any, *arguments: Any, **options: Any) -> None:
+            sizes.append(len(entries))
+            await transaction(entries, *arguments, **options)
+
+        monkeypatch.setattr(sink.sink, "_transaction", noted)
+        (outcome,) = await sink.feed(payloads, 100)
+        assert (outcome.indexed, len(outcome.dead)) == (99, 1)
+        assert await wrong_counters(sink.pool) == []
+    assert sizes[:4] == [100, 20, 20, 20]
+    assert sizes[-2:] == [20, 20]
+    assert sum(sizes) < 100 + 100 + 3 * 20
+
+
 async def test_refused_message_is_tried_as_often_as_allowed(database: str) -> None:
     for attempts in (1, 5):
         async with writing(database, max_attempts=attempts) as sink:

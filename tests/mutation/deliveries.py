@@ -140,15 +140,15 @@ MUTANTS = (
     Mutant(
         "the other half of a refused batch is skipped",
         "sink/halving.py",
-        "                        await self._part(entries[half:], (), outcome)\n",
-        "",
+        "enumerate(_parts(entries))",
+        "enumerate(_parts(entries)[:1])",
         (_HALVING + "order_around_a_refused_message_is_kept",),
     ),
     Mutant(
         "dead letters of a batch are forgotten when it is halved",
         "sink/halving.py",
-        "self._part(entries[:half], letters, outcome)",
-        "self._part(entries[:half], (), outcome)",
+        "self._part(part, () if number else letters, outcome)",
+        "self._part(part, (), outcome)",
         (_HALVING + "rejects_of_a_batch_are_kept_when_it_is_halved",),
     ),
     Mutant(

@@ -21,6 +21,8 @@ from indexer.sink.statements import Statements
 
 log = structlog.get_logger()
 
+USUAL = 500
+"""Entries of a batch without a backlog."""
 LONGEST_WAIT_S = 5.0
 """Between two tries while a server is away: short enough to be back at work when it is."""
 LONGEST_CONTENTION_S = 0.3
@@ -136,9 +138,8 @@ class HalvingSink(ABC, Generic[Content]):
                 if kind == "data":
                     attempts += 1
                     if len(entries) > 1:
-                        half = len(entries) // 2
-                        await self._part(entries[:half], letters, outcome)
-                        await self._part(entries[half:], (), outcome)
+                        for number, part in enumerate(_parts(entries)):
+                            await self._part(part, () if number else letters, outcome)
                         return
                     if attempts >= self._max_attempts:
                         letter = self._refused(entries[0], error, attempts)
@@ -169,6 +170,14 @@ class HalvingSink(ABC, Generic[Content]):
             log.error("message_crashed", stream=self._stream, message_id=entry.message_id, exc_info=error)
         detail = detail.replace("\0", "")[:300]
         return DeadLetter(self._stream, entry.message_id, cause, kind, sqlstate, detail, attempts, entry.payload)
+
+
+def _parts(entries: Sequence[Entry[Content]]) -> list[Sequence[Entry[Content]]]:
+    """Halves, in stream order; of a batch that has grown with a backlog batches as they are without one."""
+    if len(entries) > USUAL:  # to halve it would write each of its messages twice to find one
+        return [entries[first : first + USUAL] for first in range(0, len(entries), USUAL)]
+    half = len(entries) // 2
+    return [entries[:half], entries[half:]]
 
 
 def _stumbles(error: Exception) -> bool:
