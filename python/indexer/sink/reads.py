@@ -238,7 +238,7 @@ class Reads:
         world, questions = self.world, self.world.questions
         if questions.parents:
             await self._ancestors(REPLY_DEPTH - 1 if deep else 1)
-        if wanted := sorted(questions.thread_gates | questions.post_gates):
+        if wanted := questions.thread_gates | questions.post_gates:
             rows = await self._record_json(wanted)
             records = decode_records([(aturi.parse(uri).collection, json) for uri, json in rows])
             for (uri, _), record in zip(rows, records, strict=True):
