@@ -1,6 +1,7 @@
 """Servers for measuring: what PostgreSQL says is committed is on the disk, as with anybody's data."""
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from indexer import embedded
 from indexer.errors import UnavailableError
 from indexer.schema import create
 
+_SHARED_BUFFERS_MB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4 >> 20
+"""A quarter of the memory, as PostgreSQL's documentation recommends (20.4.1): new keys lie anywhere in the indexes."""
 SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "wal_level": "replica",
-    "shared_buffers": "256MB",
+    "shared_buffers": f"{_SHARED_BUFFERS_MB}MB",
     "max_wal_size": "4GB",  # no checkpoint in the middle of one round and not of the other
     "checkpoint_timeout": "30min",
 }
