@@ -70,9 +70,23 @@ MUTANTS = (
     Mutant(
         "of several duplicates the first to come stays indexed",
         "fold/world.py",
-        "        if len(revs) == 1:",
-        "        if self.indexed in revs:\n            return self.indexed\n        if len(revs) == 1:",
+        "        if len(revs) <= 1:",
+        "        if self.indexed in revs:\n            return self.indexed\n        if len(revs) <= 1:",
         ("tests/unit/test_fold_duplicates.py::test_div_13_lowest_rev_is_indexed_whatever_came_first",),
+    ),
+    Mutant(
+        "of many duplicates one that is gone stays the first",
+        "fold/world.py",
+        "            if revs.get(uri) == rev:\n",
+        "            if uri:\n",
+        ("tests/unit/test_groups.py::test_first_is_the_lowest_after_every_step",),
+    ),
+    Mutant(
+        "of many duplicates one that comes later is never the first",
+        "fold/world.py",
+        "            heappush(self._order, (rev, uri))\n",
+        "            pass\n",
+        ("tests/unit/test_groups.py::test_first_is_the_lowest_after_every_step",),
     ),
     Mutant(
         "the next duplicate is not promoted when the indexed one goes",
@@ -86,7 +100,7 @@ MUTANTS = (
     Mutant(
         "a renewed record keeps its place among its duplicates",
         "fold/apply.py",
-        "        group.revs[uri] = rev\n        _settle(group, record_type, world)\n",
+        "        group.put(uri, rev)\n        _settle(group, record_type, world)\n",
         "",
         ("tests/unit/test_fold_duplicates.py::test_div_13_same_version_under_a_newer_rev_hands_over_as_well",),
     ),

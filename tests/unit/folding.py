@@ -14,7 +14,7 @@ from indexer.fold.notifications import Notifications, speaks
 from indexer.fold.record_type import Notice, Row, Table, Version
 from indexer.fold.world import World
 from indexer.records import RECORDS
-from indexer.records.post.gates import THREAD_GATE, ask_for_rules, thread_gate_of
+from indexer.records.post.gates import THREAD_GATE, ask_for_rules, rules_of, thread_gate_of
 
 NOW = "2222-02-02T02:22:22.222Z"
 """The wall clock of every fold; the reference ran with this one (tests/oracle/README.md)."""
@@ -109,9 +109,9 @@ def ask(world: World, events: list[Event], notifications: Notifications, *, back
     for version in posts:
         reply = version.value.get("reply")
         root = reply["root"]["uri"] if reply else version.uri
-        for gate in gates.get(thread_gate_of(root) or "", ()):
-            if reply:
-                ask_for_rules(version.creator, root, gate, world.questions)
+        if reply:
+            rules = rules_of(gates.get(thread_gate_of(root) or "", ()))
+            ask_for_rules(version.creator, root, rules, world.questions)
 
 
 def _rows(world: World) -> dict[str, Rows]:

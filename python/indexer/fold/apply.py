@@ -140,7 +140,7 @@ def _renew(version: Version, rev: str, stored: Stored, record_type: RecordType, 
     stored.rev, stored.indexed_at, stored.changed = rev, time, True
     if uri in world.group_of:
         group = world.group_of[uri]
-        group.revs[uri] = rev
+        group.put(uri, rev)
         _settle(group, record_type, world)
 
 
@@ -218,7 +218,7 @@ def _join(version: Version, record_type: RecordType, world: World) -> Group | No
         return None
     uri = version.uri
     group = world.group(record_type.collection, record_type.duplicate_key(version))
-    group.revs[uri] = world.records[uri].rev
+    group.put(uri, world.records[uri].rev)
     world.group_of[uri] = group
     return group
 

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from indexer.fold.record_type import Key, Notice, RecordType, Version
@@ -27,24 +28,42 @@ class Stored:
         self.changed = not stored
 
 
+FEW = 8
+
+
 class Group:
     """The live records of a repository with one duplicate key; the one with the lowest rev is indexed (DIV-13)."""
 
-    __slots__ = ("indexed", "key", "revs")
+    __slots__ = ("_order", "indexed", "key", "revs")
 
     def __init__(self, key: Key) -> None:
         self.key = key
         self.revs: dict[str, str] = {}
+        """By URI; `put` adds to it, anybody may delete from it."""
         self.indexed: str | None = None
+        self._order: list[tuple[str, str]] | None = None
+        """A heap of revs and URIs, where there were more than a few; also of those that are gone."""
+
+    def put(self, uri: str, rev: str) -> None:
+        self.revs[uri] = rev
+        if self._order is not None:
+            heappush(self._order, (rev, uri))
 
     def first(self) -> str | None:
         """The URI that ought to be indexed: the lowest rev, then the lowest URI."""
         revs = self.revs
-        if not revs:
-            return None
-        if len(revs) == 1:
-            return next(iter(revs))
-        return min(revs, key=lambda uri: (revs[uri], uri))
+        if len(revs) <= 1:
+            return next(iter(revs), None)
+        if len(revs) <= FEW:
+            return min(revs, key=lambda uri: (revs[uri], uri))
+        if self._order is None:
+            self._order = [(rev, uri) for uri, rev in revs.items()]
+            heapify(self._order)
+        while True:
+            rev, uri = self._order[0]
+            if revs.get(uri) == rev:
+                return uri
+            heappop(self._order)
 
 
 @dataclass(slots=True)

@@ -121,15 +121,17 @@ async def derive_again(
 
 
 async def _threads(connection: Connection, statements: Statements, replies: set[str]) -> None:
-    """Judge replies again whose parents came late, and what is below them, until nothing changes (DIV-12)."""
+    """Judge replies again whose parents came late, and what is below those that are right now, until nothing changes
+    (DIV-12).
+    """
     while True:
         await connection.execute(statements["begin"])
-        level = replies
-        while level:
-            rows = await connection.fetch(statements["flagged_children"], sorted(level))
-            level = {row[0] for row in rows} - replies
-            replies |= level
-        cleared = await _judge(connection, statements, replies)
+        cleared, invalid = await _judge(connection, statements, replies)
+        if right := sorted(replies - invalid):
+            rows = await connection.fetch(statements["flagged_below"], right)
+            if below := {row[0] for row in rows} - replies:
+                replies |= below
+                cleared, _ = await _judge(connection, statements, replies)
         if cleared:
             await connection.execute(statements["lock_posts"], sorted(cleared))
             await connection.execute(statements["clear_invalid"], sorted(cleared))
@@ -138,8 +140,8 @@ async def _threads(connection: Connection, statements: Statements, replies: set[
             return
 
 
-async def _judge(connection: Connection, statements: Statements, replies: set[str]) -> set[str]:
-    """Those of the invalid replies that turn out to be valid."""
+async def _judge(connection: Connection, statements: Statements, replies: set[str]) -> tuple[set[str], set[str]]:
+    """Of the invalid replies those that turn out to be valid, and those that do not."""
     world = World(now="")
     judged: list[Post] = []
     others: set[str] = set()
@@ -155,12 +157,15 @@ async def _judge(connection: Connection, statements: Statements, replies: set[st
         for uri, json in await connection.fetch(statements["record_json"], sorted(others)):
             world.other_parents[uri] = reply_of(json)
     world.posts.update({post.uri: post for post in judged})
+    below: dict[str | None, list[Post]] = {}
+    for post in judged:
+        below.setdefault(post.parent, []).append(post)
     cleared: set[str] = set()
-    waiting = True
-    while waiting:  # a reply that becomes valid may make those below it valid
-        waiting = False
-        for post in judged:
-            if post.invalid and not has_invalid_root(post, world):
-                post.invalid, waiting = False, True
-                cleared.add(post.uri)
-    return cleared
+    waiting = list(judged)
+    while waiting:
+        post = waiting.pop()
+        if post.invalid and not has_invalid_root(post, world):
+            post.invalid = False
+            cleared.add(post.uri)
+            waiting += below.get(post.uri, ())  # a reply that becomes valid may make those below it valid
+    return cleared, {post.uri for post in judged if post.invalid}

@@ -367,8 +367,14 @@ SELECT c.uri, c."replyParent", c."replyRoot", p.uri IS NOT NULL AS is_post, p."i
 FROM {schema}.post c LEFT JOIN {schema}.post p ON p.uri = c."replyParent"
 WHERE c.uri = ANY($1::text[]) AND c."invalidReplyRoot"
 
--- name: flagged_children
-SELECT uri FROM {schema}.post WHERE "replyParent" = ANY($1::text[]) AND "invalidReplyRoot" IS NOT NULL
+-- name: flagged_below
+-- All replies below posts, down to those that were never judged.
+WITH RECURSIVE below AS (
+    SELECT uri FROM {schema}.post WHERE "replyParent" = ANY($1::text[]) AND "invalidReplyRoot" IS NOT NULL
+    UNION
+    SELECT p.uri FROM below b JOIN {schema}.post p ON p."replyParent" = b.uri WHERE p."invalidReplyRoot" IS NOT NULL
+)
+SELECT uri FROM below
 
 -- name: clear_invalid
 -- Replies whose thread turned out to be right (DIV-12).

@@ -10,7 +10,7 @@ from indexer.fold.notifications import Notifications, speaks
 from indexer.fold.record_type import Key, RecordType, StoredVersion, Version
 from indexer.fold.world import Post, Reply, Stored, World
 from indexer.records import RECORDS
-from indexer.records.post.gates import THREAD_GATE, ask_for_rules, mentioned, thread_gate_of
+from indexer.records.post.gates import THREAD_GATE, Rule, ask_for_rules, mentioned, rules_of, thread_gate_of
 from indexer.records.post.notices import REPLY_DEPTH
 from indexer.records.post.threads import reply_of
 from indexer.sink.faults import MovedError
@@ -206,7 +206,7 @@ class Reads:
         else:
             return
         if world.is_live(uri):
-            group.revs[uri] = world.records[uri].rev
+            group.put(uri, world.records[uri].rev)
             world.group_of[uri] = group
 
     async def _read_back(self, uris: set[str]) -> None:
@@ -263,20 +263,23 @@ class Reads:
     def _ask_by_gates(self, replies: list[Version], gates: dict[str, list[Version]]) -> None:
         """What the gates of these threads need to know: those that are there and those that this batch brings."""
         world, questions = self.world, self.world.questions
+        known: dict[str, tuple[list[Rule], bool]] = {}
         for version in replies:
             reply = version.value.get("reply")
             root = reply["root"]["uri"] if reply else version.uri
             gate_uri = thread_gate_of(root)
             if gate_uri is None:
                 continue
-            values = [brought.value for brought in gates.get(gate_uri, ())]
-            if gate_uri in world.thread_gates:
-                values.append(world.thread_gates[gate_uri])
-            for value in values:
-                if reply:
-                    ask_for_rules(version.creator, root, value, questions)
-                if value.get("hiddenReplies"):
-                    questions.replies_below.add(version.uri)
+            if gate_uri not in known:
+                values = [brought.value for brought in gates.get(gate_uri, ())]
+                if gate_uri in world.thread_gates:
+                    values.append(world.thread_gates[gate_uri])
+                known[gate_uri] = rules_of(values), any(value.get("hiddenReplies") for value in values)
+            rules, hides = known[gate_uri]
+            if reply:
+                ask_for_rules(version.creator, root, rules, questions)
+            if hides:
+                questions.replies_below.add(version.uri)
 
     async def _ancestors(self, height: int) -> None:
         world = self.world

@@ -1,5 +1,6 @@
 """Whether a reply violates its thread's gate, a quote its subject's (records.md 6.2, 6.3)."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from indexer.fold import aturi
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
 POST = "app.bsky.feed.post"
 THREAD_GATE = "app.bsky.feed.threadgate"
 POST_GATE = "app.bsky.feed.postgate"
+_LIST = "app.bsky.feed.threadgate#listRule"
+
+Rule = dict[str, Any]
+"""One of the rules in `allow`."""
 
 
 def thread_gate_of(post: str) -> str | None:
@@ -37,10 +42,16 @@ def mentioned(value: dict[str, Any]) -> set[str]:
     }
 
 
-def ask_for_rules(replier: str, root: str, gate: dict[str, Any], questions: "Questions") -> None:
-    """Name what the rules of `gate` need to know to judge `replier`."""
+def rules_of(gates: Iterable[dict[str, Any]]) -> list[Rule]:
+    """The rules of several versions of a thread gate, each once."""
+    rules = (rule for gate in gates for rule in gate.get("allow", ()))
+    return list({(rule["$type"], rule["list"] if rule["$type"] == _LIST else ""): rule for rule in rules}.values())
+
+
+def ask_for_rules(replier: str, root: str, rules: Iterable[Rule], questions: "Questions") -> None:
+    """Name what the rules of a thread gate need to know to judge `replier`."""
     owner = aturi.authority(root)
-    for rule in gate.get("allow", ()):
+    for rule in rules:
         match rule["$type"]:
             case "app.bsky.feed.threadgate#mentionRule":
                 questions.mentions.add(root)
