@@ -19,7 +19,7 @@ from indexer.lane.source import Message, Source
 from indexer.metrics import Metrics
 from indexer.sink.halving import Outcome
 from indexer.sink.labels import LabelSink
-from tests.integration.writing import Begins
+from tests.integration.writing import Asked
 from tests.messages import LABELER, A, B, C, label, label_frame, label_message, post_uri
 
 STREAM, GROUP = "label_live", "label_group"
@@ -32,7 +32,7 @@ Row = tuple[Any, ...]
 class Labelling:
     """A sink of labels with a pool of its own, fed with messages as they would come from the stream."""
 
-    def __init__(self, pool: Pool, statements: Begins) -> None:
+    def __init__(self, pool: Pool, statements: Asked) -> None:
         self.pool = pool
         self.statements = statements
         self.sink = LabelSink(pool, statements, STREAM, ATTEMPTS, None, rank=0)
@@ -60,7 +60,7 @@ class Labelling:
 async def labelling(database: str) -> AsyncIterator[Labelling]:
     pool = await open_pool(database, "test", 1, 2, None)
     try:
-        yield Labelling(pool, Begins())
+        yield Labelling(pool, Asked())
     finally:
         await pool.close()
 

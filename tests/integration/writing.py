@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -32,22 +33,27 @@ GENERATED = {
 """Columns that differ between two runs over the same messages."""
 
 
-class Begins(Statements):
-    """Statements that count the transactions they begin."""
+class Asked(Statements):
+    """Statements that count how often each was asked for."""
 
     def __init__(self, schema: str = "public") -> None:
         super().__init__(schema)
-        self.begun = 0
+        self.asked: Counter[str] = Counter()
+
+    @property
+    def begun(self) -> int:
+        """Transactions."""
+        return self.asked["begin"]
 
     def __getitem__(self, name: str) -> str:
-        self.begun += name == "begin"
+        self.asked[name] += 1
         return super().__getitem__(name)
 
 
 class Writing:
     """A sink with a pool of its own, fed with messages as they would come from a stream."""
 
-    def __init__(self, database: str, pool: Pool, sink: Sink, stream: str, statements: Begins) -> None:
+    def __init__(self, database: str, pool: Pool, sink: Sink, stream: str, statements: Asked) -> None:
         self.database = database
         self.pool = pool
         self.sink = sink
@@ -109,7 +115,7 @@ async def writing(
 ) -> AsyncIterator[Writing]:
     """A `Writing` for the time of the block."""
     pool = await open_pool(database, "test", 1, connections, None)
-    statements = Begins()
+    statements = Asked()
     sink = Sink(pool, statements, stream, notifications, aggregates, max_attempts, rules=rules)
     try:
         yield Writing(database, pool, sink, stream, statements)
