@@ -20,7 +20,7 @@ pub(crate) fn dag_cbor_to_json<'py>(
     let blocks = batch::bytes_of(blocks)?;
     let mut blocks = batch::slices(&blocks).into_iter();
     let results = PyList::empty(py);
-    let mut text = String::new();
+    let mut text = Vec::new();
     loop {
         let portion = py.detach(|| {
             text.clear();
@@ -45,7 +45,7 @@ pub(crate) fn dag_cbor_to_json<'py>(
         for written in &portion {
             match written {
                 Ok(end) => {
-                    let json = text.as_bytes().get(start..*end).unwrap_or_default();
+                    let json = text.get(start..*end).unwrap_or_default();
                     results.append(PyBytes::new(py, json))?;
                     start = *end;
                 }
@@ -59,7 +59,7 @@ fn one<'a>(
     block: &'a [u8],
     walker: &mut Walker<'a>,
     max_depth: usize,
-    text: &mut String,
+    text: &mut Vec<u8>,
 ) -> Result<(), Fault> {
     let mut reader = Reader::new(block);
     to_json(

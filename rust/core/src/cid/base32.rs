@@ -1,6 +1,7 @@
 //! Base32 in lower case without padding (RFC 4648 section 6).
 
 use super::CidError;
+use crate::print::Out;
 
 const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
@@ -50,8 +51,7 @@ pub(super) fn decode(text: &[u8]) -> Result<Vec<u8>, CidError> {
 }
 
 /// Appends the digits of `bytes`.
-pub(super) fn encode(bytes: &[u8], text: &mut String) {
-    text.reserve(bytes.len().div_ceil(5) * 8);
+pub(super) fn encode(bytes: &[u8], text: &mut impl Out) {
     let (groups, rest) = bytes.as_chunks::<5>();
     for group in groups {
         push_digits(*group, 8, text);
@@ -64,7 +64,7 @@ pub(super) fn encode(bytes: &[u8], text: &mut String) {
 }
 
 /// Appends the first `count` of the eight digits of 40 bits.
-fn push_digits(group: [u8; 5], count: usize, text: &mut String) {
+fn push_digits(group: [u8; 5], count: usize, text: &mut impl Out) {
     let bits = group
         .iter()
         .fold(0, |bits, byte| bits << 8 | u64::from(*byte));
