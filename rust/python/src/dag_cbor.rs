@@ -121,14 +121,14 @@ enum Container<'py> {
 }
 
 /// Builds the objects of items.
-struct Builder<'a, 'py> {
+struct Builder<'py> {
     py: Python<'py>,
-    keys: Keys<'a, 'py>,
+    keys: Keys<'py>,
     open: Vec<Container<'py>>,
     done: Option<Bound<'py, PyAny>>,
 }
 
-impl<'py> Builder<'_, 'py> {
+impl<'py> Builder<'py> {
     fn new(py: Python<'py>) -> Self {
         Self {
             py,
@@ -161,7 +161,7 @@ impl<'py> Builder<'_, 'py> {
     }
 }
 
-impl<'a> Visitor<'a> for Builder<'a, '_> {
+impl<'a> Visitor<'a> for Builder<'_> {
     type Error = Error;
 
     fn null(&mut self) -> Result<(), Error> {
