@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use crate::batch::{self, PORTION};
 use crate::faults;
 use crate::identifiers::Cid;
-use crate::keys::{self, Keys};
+use crate::keys::{self, Keys, SHORT};
 
 #[pyfunction]
 #[pyo3(signature = (blocks, /, *, max_depth = 1000))]
@@ -124,6 +124,8 @@ enum Container<'py> {
 struct Builder<'py> {
     py: Python<'py>,
     keys: Keys<'py>,
+    /// The last key was `$type`, whose texts come again and again.
+    is_type: bool,
     open: Vec<Container<'py>>,
     done: Option<Bound<'py, PyAny>>,
 }
@@ -133,6 +135,7 @@ impl<'py> Builder<'py> {
         Self {
             py,
             keys: Keys::new(py),
+            is_type: false,
             open: Vec::new(),
             done: None,
         }
@@ -199,7 +202,11 @@ impl<'a> Visitor<'a> for Builder<'_> {
     }
 
     fn text(&mut self, text: &'a [u8]) -> Result<(), Error> {
-        let object = keys::text(self.py, text);
+        let object = if self.is_type || text.len() <= SHORT {
+            self.keys.get(text).clone()
+        } else {
+            keys::text(self.py, text)
+        };
         self.put(object.into_any())
     }
 
@@ -226,6 +233,7 @@ impl<'a> Visitor<'a> for Builder<'_> {
     }
 
     fn key(&mut self, key: &'a [u8]) -> Result<(), Error> {
+        self.is_type = key == b"$type";
         let object = self.keys.get(key).clone();
         if let Some(Container::Dict(_, next)) = self.open.last_mut() {
             *next = Some(object);

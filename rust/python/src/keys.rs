@@ -7,6 +7,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+/// Bytes of a text that is likely to come again: a language, as a rule.
+pub(crate) const SHORT: usize = 5;
 /// Places; the network has some hundred different keys and types.
 const PLACES: usize = 1024;
 

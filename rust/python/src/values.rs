@@ -5,12 +5,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::keys::Keys;
+use crate::keys::{Keys, SHORT};
 
 /// Integers above this are not exact as doubles, so they stay floats.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
-/// Bytes of a text that is likely to come again.
-const SHORT: usize = 5;
 
 /// Builds values.
 pub(crate) struct Values<'py> {
