@@ -1,6 +1,7 @@
 //! Texts that come again and again, as keys do: the same text is the same `str` object, whose hash is known by then. They
 //! stay for the next call.
 
+use std::iter::repeat_with;
 use std::sync::Mutex;
 
 use pyo3::intern;
@@ -12,8 +13,8 @@ pub(crate) const SHORT: usize = 5;
 /// Places; the network has some hundred different keys and types.
 const PLACES: usize = 1024;
 
-/// What the last call left. Calls at the same time have texts of their own.
-static KEPT: Mutex<Vec<Known>> = Mutex::new(Vec::new());
+/// What calls left: one for each of those that ran at the same time.
+static KEPT: Mutex<Vec<Vec<Known>>> = Mutex::new(Vec::new());
 
 struct Known {
     text: Short,
@@ -29,16 +30,16 @@ pub(crate) struct Keys<'py> {
 
 impl<'py> Keys<'py> {
     pub(crate) fn new(py: Python<'py>) -> Self {
-        let mut places = KEPT
-            .lock()
-            .map(|mut kept| std::mem::take(&mut *kept))
-            .unwrap_or_default();
-        places.resize_with(PLACES, || Known {
+        let kept = KEPT.lock().ok().and_then(|mut kept| kept.pop());
+        let nothing = || Known {
             text: Short::default(),
             object: intern!(py, "").clone().unbind(),
-        });
-        let other = None;
-        Self { py, places, other }
+        };
+        Self {
+            py,
+            places: kept.unwrap_or_else(|| repeat_with(nothing).take(PLACES).collect()),
+            other: None,
+        }
     }
 
     /// The object of a key, which is UTF-8 as a rule.
@@ -64,7 +65,7 @@ impl<'py> Keys<'py> {
 impl Drop for Keys<'_> {
     fn drop(&mut self) {
         if let Ok(mut kept) = KEPT.lock() {
-            *kept = std::mem::take(&mut self.places);
+            kept.push(std::mem::take(&mut self.places));
         }
     }
 }
