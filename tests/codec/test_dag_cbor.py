@@ -86,6 +86,15 @@ def test_json_has_the_form_of_the_reference(value: object, text: bytes) -> None:
     assert codec.dag_cbor_to_json(codec.encode_dag_cbor([value])) == [text]
 
 
+def test_keys_that_differ_in_one_byte_are_told_apart() -> None:
+    keys = ["a" * length for length in range(50)]
+    keys += [key[:place] + "b" + key[place + 1 :] for key in keys for place in range(len(key))]
+    values = [{key: number} for number, key in enumerate(keys)]
+    blocks = codec.encode_dag_cbor(values)
+    for _ in range(2):
+        assert codec.decode_dag_cbor(blocks) == values
+
+
 def test_bad_utf8_is_read_with_replacements() -> None:
     data = bytes.fromhex("a261ff6180 63eda080 6261".replace(" ", "")) + b"\xff\x62a\xf0"
     assert codec.decode_dag_cbor([b"\x63a\xffb", b"\x63\xed\xa0\x80"]) == ["a\ufffdb", "\ufffd\ufffd\ufffd"]

@@ -13,6 +13,8 @@ mod base58;
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::print::Out;
+
 /// Codec of a CID of version 0.
 const DAG_PB: u64 = 0x70;
 /// The code of sha2-256: the first byte of a version 0 CID.
@@ -150,8 +152,8 @@ impl Cid {
 }
 
 /// Appends the canonical text of the binary form of a CID of version 1.
-pub(crate) fn push_base32(bytes: &[u8], text: &mut String) {
-    text.push('b');
+pub(crate) fn push_base32(bytes: &[u8], text: &mut impl Out) {
+    text.push_str("b");
     base32::encode(bytes, text);
 }
 

@@ -34,7 +34,7 @@ pub struct Frame<'a> {
 /// The texts of events, one behind the other.
 #[derive(Debug, Default)]
 pub struct Events {
-    text: String,
+    text: Vec<u8>,
     ends: Vec<usize>,
 }
 
@@ -49,8 +49,8 @@ impl Events {
         self.ends.len()
     }
 
-    /// The text of the event at that place.
-    pub fn get(&self, place: usize) -> &str {
+    /// The text of the event at that place: UTF-8.
+    pub fn get(&self, place: usize) -> &[u8] {
         let before = place
             .checked_sub(1)
             .and_then(|before| self.ends.get(before));
@@ -178,7 +178,7 @@ struct Output<'o, 'a> {
 
 impl<'a> Output<'_, 'a> {
     fn push(&mut self, text: &str) {
-        self.events.text.push_str(text);
+        self.events.text.extend_from_slice(text.as_bytes());
     }
 
     fn text(&mut self, text: &[u8]) {

@@ -216,8 +216,8 @@ impl<S: Read + Write + Seek> Records<S> {
         }
     }
 
-    /// Appends the JSON text of an entry's record.
-    pub fn record(&mut self, entry: &Entry, out: &mut String) -> Result<(), Error> {
+    /// Appends the JSON text of an entry's record: UTF-8.
+    pub fn record(&mut self, entry: &Entry, out: &mut Vec<u8>) -> Result<(), Error> {
         let place = || String::from_utf8_lossy(&entry.key).into_owned();
         let Some(block) = self.spool.get(&entry.cid)? else {
             return Err(Fault::new(FaultKind::MissingBlock, 0, place()).into());
@@ -235,7 +235,7 @@ impl<S: Read + Write + Seek> Records<S> {
 }
 
 /// The JSON of a block that is a map and nothing else.
-fn record(data: &[u8], max_depth: usize, out: &mut String) -> Result<(), Fault> {
+fn record(data: &[u8], max_depth: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
     let walker = &mut Walker::default();
     let mut reader = Reader::new(data);
     if reader.clone().map()?.is_none() {

@@ -114,7 +114,7 @@ fn memory_follows_the_input() {
         ("small", array(b"\x40", 3000)),
     ] {
         check(name, &bytes, |bytes| {
-            let mut text = String::new();
+            let mut text = Vec::new();
             let longest = longest_json(bytes.len());
             let mut reader = Reader::new(bytes);
             let _ = to_json(

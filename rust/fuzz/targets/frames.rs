@@ -31,7 +31,8 @@ fn check(frame: &[u8]) {
     match decoded {
         Ok(frame) => {
             let arena = Arena::new();
-            let texts: Vec<String> = (0..events.count()).map(|place| events.get(place).to_owned()).collect();
+            let texts: Vec<&str> =
+                (0..events.count()).map(|place| std::str::from_utf8(events.get(place)).unwrap()).collect();
             let mut decoder = Decoder::new(&arena);
             for text in &texts {
                 let text = arena.alloc_str(text).as_bytes();

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 
 /// So many bytes of results are made without the GIL before they become objects: what is held twice stays small.
 pub(crate) const PORTION: usize = 256 << 10;
@@ -11,8 +11,12 @@ pub(crate) const PORTION: usize = 256 << 10;
 const MANY: usize = 1000;
 
 pub(crate) fn bytes_of<'py>(items: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-    let items = items.try_iter()?;
-    items.map(|item| Ok(item?.cast_into()?)).collect()
+    // Not collected: an iterator is asked for its length by a call of Python code.
+    let mut all = Vec::with_capacity(items.cast::<PyList>().map_or(0, PyListMethods::len));
+    for item in items.try_iter()? {
+        all.push(item?.cast_into()?);
+    }
+    Ok(all)
 }
 
 /// Groups of a batch, in its order: each of up to [`PORTION`] bytes, but for an item that is longer, and [`MANY`] items.

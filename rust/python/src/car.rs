@@ -135,7 +135,7 @@ impl CarReader {
     #[pyo3(signature = (count, /))]
     fn records<'py>(&mut self, py: Python<'py>, count: usize) -> PyResult<Bound<'py, PyList>> {
         let results = PyList::empty(py);
-        let mut text = String::new();
+        let mut text = Vec::new();
         let found = self.read(py, count, |records, entry| {
             if split(&entry.key).is_none() {
                 let key = String::from_utf8_lossy(&entry.key).into_owned();
@@ -148,7 +148,7 @@ impl CarReader {
         for item in found {
             match item {
                 Ok((entry, end)) => {
-                    let json = text.as_bytes().get(start..end).unwrap_or_default();
+                    let json = text.get(start..end).unwrap_or_default();
                     start = end;
                     let (collection, rkey) = split(&entry.key).unwrap_or_default();
                     let record = CarRecord {

@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use crate::batch::{self, PORTION};
 use crate::faults;
 use crate::identifiers::Cid;
-use crate::keys::{self, Keys};
+use crate::keys::{self, Keys, SHORT};
 
 #[pyfunction]
 #[pyo3(signature = (blocks, /, *, max_depth = 1000))]
@@ -20,7 +20,7 @@ pub(crate) fn dag_cbor_to_json<'py>(
     let blocks = batch::bytes_of(blocks)?;
     let mut blocks = batch::slices(&blocks).into_iter();
     let results = PyList::empty(py);
-    let mut text = String::new();
+    let mut text = Vec::new();
     loop {
         let portion = py.detach(|| {
             text.clear();
@@ -45,7 +45,7 @@ pub(crate) fn dag_cbor_to_json<'py>(
         for written in &portion {
             match written {
                 Ok(end) => {
-                    let json = text.as_bytes().get(start..*end).unwrap_or_default();
+                    let json = text.get(start..*end).unwrap_or_default();
                     results.append(PyBytes::new(py, json))?;
                     start = *end;
                 }
@@ -59,7 +59,7 @@ fn one<'a>(
     block: &'a [u8],
     walker: &mut Walker<'a>,
     max_depth: usize,
-    text: &mut String,
+    text: &mut Vec<u8>,
 ) -> Result<(), Fault> {
     let mut reader = Reader::new(block);
     to_json(
@@ -121,18 +121,21 @@ enum Container<'py> {
 }
 
 /// Builds the objects of items.
-struct Builder<'a, 'py> {
+struct Builder<'py> {
     py: Python<'py>,
-    keys: Keys<'a, 'py>,
+    keys: Keys<'py>,
+    /// The last key was `$type`, whose texts come again and again.
+    is_type: bool,
     open: Vec<Container<'py>>,
     done: Option<Bound<'py, PyAny>>,
 }
 
-impl<'py> Builder<'_, 'py> {
+impl<'py> Builder<'py> {
     fn new(py: Python<'py>) -> Self {
         Self {
             py,
             keys: Keys::new(py),
+            is_type: false,
             open: Vec::new(),
             done: None,
         }
@@ -161,7 +164,7 @@ impl<'py> Builder<'_, 'py> {
     }
 }
 
-impl<'a> Visitor<'a> for Builder<'a, '_> {
+impl<'a> Visitor<'a> for Builder<'_> {
     type Error = Error;
 
     fn null(&mut self) -> Result<(), Error> {
@@ -199,7 +202,11 @@ impl<'a> Visitor<'a> for Builder<'a, '_> {
     }
 
     fn text(&mut self, text: &'a [u8]) -> Result<(), Error> {
-        let object = keys::text(self.py, text);
+        let object = if self.is_type || text.len() <= SHORT {
+            self.keys.get(text).clone()
+        } else {
+            keys::text(self.py, text)
+        };
         self.put(object.into_any())
     }
 
@@ -226,6 +233,7 @@ impl<'a> Visitor<'a> for Builder<'a, '_> {
     }
 
     fn key(&mut self, key: &'a [u8]) -> Result<(), Error> {
+        self.is_type = key == b"$type";
         let object = self.keys.get(key).clone();
         if let Some(Container::Dict(_, next)) = self.open.last_mut() {
             *next = Some(object);

@@ -78,7 +78,7 @@ fn object<'py>(
     events: &Events,
     places: std::ops::Range<usize>,
 ) -> PyResult<Bound<'py, Frame>> {
-    let texts = places.map(|place| PyBytes::new(py, events.get(place).as_bytes()));
+    let texts = places.map(|place| PyBytes::new(py, events.get(place)));
     let text = |text: &Option<std::borrow::Cow<'_, str>>| {
         text.as_ref().map(|text| PyString::new(py, text).unbind())
     };

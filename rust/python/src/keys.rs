@@ -1,57 +1,136 @@
-//! Texts that come again and again in a batch, as keys do: the same text is the same `str` object.
+//! Texts that come again and again, as keys do: the same text is the same `str` object, whose hash is known by then. They
+//! stay for the next call.
 
+use std::iter::repeat_with;
+use std::sync::Mutex;
+
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-/// Places; a batch has far fewer different keys.
-const PLACES: usize = 256;
-/// Longer keys are rare.
-const MAX_LENGTH: usize = 32;
+/// Bytes of a text that is likely to come again: a language, as a rule.
+pub(crate) const SHORT: usize = 5;
+/// Places; the network has some hundred different keys and types.
+const PLACES: usize = 1024;
 
-pub(crate) struct Keys<'a, 'py> {
+/// What calls left: one for each of those that ran at the same time.
+static KEPT: Mutex<Vec<Vec<Known>>> = Mutex::new(Vec::new());
+
+struct Known {
+    text: Short,
+    object: Py<PyString>,
+}
+
+pub(crate) struct Keys<'py> {
     py: Python<'py>,
-    places: Vec<Option<(&'a [u8], Bound<'py, PyString>)>>,
+    places: Vec<Known>,
     /// The last one that has no place.
     other: Option<Bound<'py, PyString>>,
 }
 
-impl<'a, 'py> Keys<'a, 'py> {
+impl<'py> Keys<'py> {
     pub(crate) fn new(py: Python<'py>) -> Self {
-        let places = Vec::new();
-        let other = None;
-        Self { py, places, other }
+        let kept = KEPT.lock().ok().and_then(|mut kept| kept.pop());
+        let nothing = || Known {
+            text: Short::default(),
+            object: intern!(py, "").clone().unbind(),
+        };
+        Self {
+            py,
+            places: kept.unwrap_or_else(|| repeat_with(nothing).take(PLACES).collect()),
+            other: None,
+        }
     }
 
     /// The object of a key, which is UTF-8 as a rule.
     #[inline]
-    pub(crate) fn get(&mut self, key: &'a [u8]) -> &Bound<'py, PyString> {
-        let Some(place) = place(key) else {
-            return self.other.insert(text(self.py, key));
+    pub(crate) fn get(&mut self, key: &[u8]) -> &Bound<'py, PyString> {
+        let Some(short) = Short::new(key) else {
+            return self.once(key);
         };
-        if self.places.is_empty() {
-            self.places.resize_with(PLACES, || None);
+        let known = &mut self.places[short.place()];
+        if known.text != short {
+            known.replace(self.py, short, key);
         }
-        let known = &mut self.places[place];
-        if known.as_ref().is_none_or(|(known, _)| *known != key) {
-            *known = None;
-        }
-        &known.get_or_insert_with(|| (key, text(self.py, key))).1
+        known.object.bind(self.py)
     }
 
-    /// The object of a text that does not live as long as the batch.
-    pub(crate) fn once(&mut self, text: &str) -> &Bound<'py, PyString> {
-        self.other.insert(PyString::new(self.py, text))
+    /// The object of a text that is not kept.
+    #[cold]
+    pub(crate) fn once(&mut self, text: &[u8]) -> &Bound<'py, PyString> {
+        self.other.insert(self::text(self.py, text))
     }
 }
 
-/// The place of a key that may have one.
-#[inline]
-fn place(key: &[u8]) -> Option<usize> {
-    let (first, last) = (*key.first()?, *key.last()?);
-    let middle = key[key.len() / 2];
-    let sum =
-        key.len() * 7 + usize::from(first) * 31 + usize::from(last) * 17 + usize::from(middle) * 5;
-    (key.len() <= MAX_LENGTH).then_some(sum % PLACES)
+impl Drop for Keys<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut kept) = KEPT.lock() {
+            kept.push(std::mem::take(&mut self.places));
+        }
+    }
+}
+
+impl Known {
+    #[cold]
+    fn replace(&mut self, py: Python<'_>, short: Short, text: &[u8]) {
+        let object = self::text(py, text).unbind();
+        *self = Self {
+            text: short,
+            object,
+        };
+    }
+}
+
+/// A text of up to 32 bytes in words, which take few instructions to compare.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Short {
+    length: u64,
+    /// Its first and last bytes: those in the middle are in two of the words.
+    words: (u64, u64, u64, u64),
+}
+
+impl Short {
+    /// None if it is longer, or empty.
+    #[inline]
+    fn new(text: &[u8]) -> Option<Self> {
+        let length = text.len();
+        let words = match length {
+            16..=32 => {
+                let (first, _) = text.as_chunks();
+                let (_, last) = text.as_rchunks();
+                let last = &last[last.len() - 2..];
+                [first[0], first[1], last[0], last[1]].map(u64::from_le_bytes)
+            }
+            8..16 => {
+                let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+                [u64::from_le_bytes(*first), u64::from_le_bytes(*last), 0, 0]
+            }
+            4..8 => {
+                let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+                let [first, last] = [first, last].map(|bytes| u32::from_le_bytes(*bytes).into());
+                [first, last, 0, 0]
+            }
+            1..4 => {
+                let bytes = [text[0], text[length / 2], text[length - 1], 0];
+                [u32::from_le_bytes(bytes).into(), 0, 0, 0]
+            }
+            _ => return None,
+        };
+        Some(Self {
+            length: length as u64,
+            words: words.into(),
+        })
+    }
+
+    /// One of [`PLACES`].
+    #[inline]
+    fn place(&self) -> usize {
+        let mix = |mixed: u64, word: &u64| mixed.rotate_left(21) ^ word;
+        let words: [u64; 4] = self.words.into();
+        let mixed = words.iter().fold(self.length, mix);
+        let place = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - PLACES.ilog2());
+        usize::try_from(place).unwrap_or_default()
+    }
 }
 
 /// UTF-8 as an object, with U+FFFD for bad sequences.

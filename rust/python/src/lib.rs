@@ -44,7 +44,7 @@ mod _native {
     use crate::frames::{Frame, decode_frames};
     #[pymodule_export]
     use crate::identifiers::{AtUri, Cid, Tid};
-    use crate::objects::{Builder, Names};
+    use crate::objects::Builder;
     use crate::text_array;
 
     #[pymodule_init]
@@ -97,17 +97,16 @@ mod _native {
             .map(|clock| u64::try_from(*clock).unwrap_or(0));
         let entries: Vec<(&[u8], u64)> = slices(&payloads).into_iter().zip(clocks).collect();
         let mut arena = Arena::new();
-        let names = Names::new(py);
+        let mut builder = Builder::new(py);
         let results = PyList::empty(py);
         for portion in portions(&entries, |(payload, _)| payload.len()) {
             let outcomes = decoded(py, &mut arena, portion, |decoder, (payload, clock)| {
                 decoder.event(payload, *clock)
             });
-            let mut builder = Builder::new(py, &names);
             for outcome in &outcomes {
                 results.append(builder.outcome(outcome, Builder::event)?)?;
             }
-            drop((outcomes, builder));
+            drop(outcomes);
             arena.reset();
         }
         Ok(results)
@@ -121,17 +120,16 @@ mod _native {
     ) -> PyResult<Bound<'py, PyList>> {
         let payloads = bytes_of(payloads)?;
         let mut arena = Arena::new();
-        let names = Names::new(py);
+        let mut builder = Builder::new(py);
         let results = PyList::empty(py);
         for portion in portions(&slices(&payloads), |payload| payload.len()) {
             let outcomes = decoded(py, &mut arena, portion, |decoder, payload| {
                 decoder.labels(payload)
             });
-            let mut builder = Builder::new(py, &names);
             for outcome in &outcomes {
                 results.append(builder.outcome(outcome, Builder::labels)?)?;
             }
-            drop((outcomes, builder));
+            drop(outcomes);
             arena.reset();
         }
         Ok(results)
@@ -149,17 +147,16 @@ mod _native {
             .map(|(collection, json)| Some((collection.to_str().ok()?, json.to_str().ok()?)))
             .collect();
         let mut arena = Arena::new();
-        let names = Names::new(py);
+        let mut builder = Builder::new(py);
         let results = PyList::empty(py);
         for portion in portions(&texts, |item| item.map_or(0, |(_, json)| json.len())) {
             let bodies = decoded(py, &mut arena, portion, |decoder, item| {
                 item.and_then(|(nsid, json)| decoder.record(nsid, json))
             });
-            let mut builder = Builder::new(py, &names);
             for body in &bodies {
                 results.append(builder.record(body.as_ref())?)?;
             }
-            drop((bodies, builder));
+            drop(bodies);
             arena.reset();
         }
         Ok(results)

@@ -2,19 +2,22 @@
 
 use indexer_core::{Body, COLLECTIONS, Event, Kind, Label, Outcome, RecordEvent};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString};
 
 use crate::classes;
 use crate::values::Values;
 
+static NAMES: PyOnceLock<Names> = PyOnceLock::new();
+
 /// Names that come again and again.
-pub(crate) struct Names {
+struct Names {
     kinds: Vec<(Kind, Py<PyString>)>,
     collections: Vec<Py<PyString>>,
 }
 
 impl Names {
-    pub(crate) fn new(py: Python<'_>) -> Self {
+    fn new(py: Python<'_>) -> Self {
         let intern = |text| PyString::intern(py, text).unbind();
         Self {
             kinds: Kind::ALL.map(|kind| (kind, intern(kind.as_str()))).into(),
@@ -23,19 +26,19 @@ impl Names {
     }
 }
 
-/// Builds the results of one portion of a batch.
-pub(crate) struct Builder<'a, 'py> {
+/// Builds the results of a call.
+pub(crate) struct Builder<'py> {
     py: Python<'py>,
-    values: Values<'a, 'py>,
-    names: &'a Names,
+    values: Values<'py>,
+    names: &'py Names,
 }
 
-impl<'a, 'py> Builder<'a, 'py> {
-    pub(crate) fn new(py: Python<'py>, names: &'a Names) -> Self {
+impl<'py> Builder<'py> {
+    pub(crate) fn new(py: Python<'py>) -> Self {
         Self {
             py,
             values: Values::new(py),
-            names,
+            names: NAMES.get_or_init(py, || Names::new(py)),
         }
     }
 
@@ -64,7 +67,7 @@ impl<'a, 'py> Builder<'a, 'py> {
     }
 
     /// A stored record; None where the text was none.
-    pub(crate) fn record(&mut self, body: Option<&Body<'a>>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn record(&mut self, body: Option<&Body<'_>>) -> PyResult<Bound<'py, PyAny>> {
         let Some(body) = body else {
             return Ok(self.py.None().into_bound(self.py));
         };
@@ -85,7 +88,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok(PyList::new(self.py, rows)?.into_any())
     }
 
-    pub(crate) fn event(&mut self, event: &Event<'a>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn event(&mut self, event: &Event<'_>) -> PyResult<Bound<'py, PyAny>> {
         let mut built = classes::Event {
             kind: self.kind(event.kind),
             did: self.text(event.did),
@@ -116,7 +119,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         &mut self,
         built: &mut classes::Event,
         did: &str,
-        record: &RecordEvent<'a>,
+        record: &RecordEvent<'_>,
     ) -> PyResult<()> {
         let uri = &record.uri;
         let creator = uri.authority();

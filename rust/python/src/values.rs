@@ -1,23 +1,22 @@
 //! Values of a record as Python data.
 
 use indexer_core::{Blob, Member, Object, Text, Value};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::keys::Keys;
+use crate::keys::{Keys, SHORT};
 
 /// Integers above this are not exact as doubles, so they stay floats.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
-/// Bytes of a text that is likely to come again.
-const SHORT: usize = 5;
 
-/// Builds values of one batch.
-pub(crate) struct Values<'a, 'py> {
+/// Builds values.
+pub(crate) struct Values<'py> {
     py: Python<'py>,
-    keys: Keys<'a, 'py>,
+    keys: Keys<'py>,
 }
 
-impl<'a, 'py> Values<'a, 'py> {
+impl<'py> Values<'py> {
     pub(crate) fn new(py: Python<'py>) -> Self {
         let keys = Keys::new(py);
         Self { py, keys }
@@ -27,13 +26,13 @@ impl<'a, 'py> Values<'a, 'py> {
     /// texts are one.
     pub(crate) fn record(
         &mut self,
-        properties: &[Member<'a>],
-        created_at: Option<&'a str>,
+        properties: &[Member<'_>],
+        created_at: Option<&str>,
     ) -> PyResult<(Bound<'py, PyDict>, Option<Bound<'py, PyString>>)> {
         let dict = PyDict::new(self.py);
         let mut shared = None;
         for property in properties {
-            let value = self.value(property.key == *"$type", property.value)?;
+            let value = self.member(property)?;
             if let (Some(created_at), Value::Text(text)) = (created_at, property.value)
                 && text
                     .plain()
@@ -47,29 +46,31 @@ impl<'a, 'py> Values<'a, 'py> {
         Ok((dict, created_at))
     }
 
-    fn dict(&mut self, object: Object<'a>) -> PyResult<Bound<'py, PyDict>> {
+    fn dict(&mut self, object: Object<'_>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(self.py);
         for member in object.members() {
-            let value = self.value(member.key == *"$type", member.value)?;
+            let value = self.member(&member)?;
             dict.set_item(self.key(member.key), value)?;
         }
         Ok(dict)
     }
 
     /// The value of a member. Types come again and again.
-    fn value(&mut self, is_type: bool, value: Value<'a>) -> PyResult<Bound<'py, PyAny>> {
-        match value {
-            Value::Text(text) if is_type => Ok(self.known(text).into_any()),
+    #[inline]
+    fn member(&mut self, member: &Member<'_>) -> PyResult<Bound<'py, PyAny>> {
+        match member.value {
+            Value::Text(text) => {
+                let is_known = text.longest() <= SHORT || member.key == *"$type";
+                Ok(self.text(text, is_known).into_any())
+            }
             value => self.item(value),
         }
     }
 
     /// Recurses as deep as the value is nested, which the decoder bounds.
-    fn item(&mut self, value: Value<'a>) -> PyResult<Bound<'py, PyAny>> {
+    fn item(&mut self, value: Value<'_>) -> PyResult<Bound<'py, PyAny>> {
         Ok(match value {
-            // A language, as a rule.
-            Value::Text(text) if text.longest() <= SHORT => self.known(text).into_any(),
-            Value::Text(text) => self.text(text).into_any(),
+            Value::Text(text) => self.text(text, text.longest() <= SHORT).into_any(),
             Value::Object(object) => self.dict(object)?.into_any(),
             Value::Array(array) => {
                 let list = PyList::empty(self.py);
@@ -81,8 +82,12 @@ impl<'a, 'py> Values<'a, 'py> {
             Value::Blob(blob) => self.blob(blob)?.into_any(),
             Value::Number(number) => self.number(number)?,
             Value::Bool(truth) => truth.into_pyobject(self.py)?.to_owned().into_any(),
-            Value::Link(link) => self.single("$link", &link.cid())?.into_any(),
-            Value::Bytes(bytes) => self.single("$bytes", &bytes.base64())?.into_any(),
+            Value::Link(link) => self
+                .single(intern!(self.py, "$link"), &link.cid())?
+                .into_any(),
+            Value::Bytes(bytes) => self
+                .single(intern!(self.py, "$bytes"), &bytes.base64())?
+                .into_any(),
             Value::Null | Value::Faulty(_) => self.py.None().into_bound(self.py),
         })
     }
@@ -100,49 +105,44 @@ impl<'a, 'py> Values<'a, 'py> {
         })
     }
 
-    fn single(&mut self, key: &'static str, text: &str) -> PyResult<Bound<'py, PyDict>> {
+    fn single(&self, key: &Bound<'py, PyString>, text: &str) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(self.py);
-        dict.set_item(self.keys.get(key.as_bytes()), PyString::new(self.py, text))?;
+        dict.set_item(key, PyString::new(self.py, text))?;
         Ok(dict)
     }
 
-    fn blob(&mut self, blob: Blob<'a>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(self.py);
-        let mime_type = self.known(blob.mime_type());
+    fn blob(&mut self, blob: Blob<'_>) -> PyResult<Bound<'py, PyDict>> {
+        let py = self.py;
+        let dict = PyDict::new(py);
+        let mime_type = self.text(blob.mime_type(), true);
         if blob.is_typed() {
-            let kind = self.keys.get(b"blob").clone();
-            dict.set_item(self.keys.get(b"$type"), kind)?;
-            let link = self.single("$link", &blob.cid())?;
-            dict.set_item(self.keys.get(b"ref"), link)?;
-            dict.set_item(self.keys.get(b"mimeType"), mime_type)?;
-            let size = self.number(blob.size())?;
-            dict.set_item(self.keys.get(b"size"), size)?;
+            dict.set_item(intern!(py, "$type"), intern!(py, "blob"))?;
+            let link = self.single(intern!(py, "$link"), &blob.cid())?;
+            dict.set_item(intern!(py, "ref"), link)?;
+            dict.set_item(intern!(py, "mimeType"), mime_type)?;
+            dict.set_item(intern!(py, "size"), self.number(blob.size())?)?;
         } else {
-            let cid = PyString::new(self.py, &blob.cid());
-            dict.set_item(self.keys.get(b"cid"), cid)?;
-            dict.set_item(self.keys.get(b"mimeType"), mime_type)?;
+            dict.set_item(intern!(py, "cid"), PyString::new(py, &blob.cid()))?;
+            dict.set_item(intern!(py, "mimeType"), mime_type)?;
         }
         Ok(dict)
     }
 
-    fn text(&self, text: Text<'_>) -> Bound<'py, PyString> {
-        PyString::new(self.py, &text.cleaned())
-    }
-
-    /// One of few, as a rule.
+    /// `is_known`: one of few, as a rule.
     #[inline]
-    fn known(&mut self, text: Text<'a>) -> Bound<'py, PyString> {
+    fn text(&mut self, text: Text<'_>, is_known: bool) -> Bound<'py, PyString> {
         match text.plain() {
-            Some(text) => self.keys.get(text.as_bytes()).clone(),
-            None => self.text(text),
+            Some(text) if is_known => self.keys.get(text.as_bytes()).clone(),
+            Some(text) => PyString::new(self.py, text),
+            None => PyString::new(self.py, &text.cleaned()),
         }
     }
 
     #[inline]
-    fn key(&mut self, key: Text<'a>) -> &Bound<'py, PyString> {
+    fn key(&mut self, key: Text<'_>) -> &Bound<'py, PyString> {
         match key.plain() {
             Some(plain) => self.keys.get(plain.as_bytes()),
-            None => self.keys.once(&key.cleaned()),
+            None => self.keys.once(key.cleaned().as_bytes()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Base32 in lower case without padding (RFC 4648 section 6).
 
 use super::CidError;
+use crate::print::Out;
 
 const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
@@ -49,29 +50,24 @@ pub(super) fn decode(text: &[u8]) -> Result<Vec<u8>, CidError> {
     Ok(bytes)
 }
 
+/// Bytes whose digits are appended at once: more than most CIDs have, and whole groups of five.
+const PART: usize = 40;
+
 /// Appends the digits of `bytes`.
-pub(super) fn encode(bytes: &[u8], text: &mut String) {
-    text.reserve(bytes.len().div_ceil(5) * 8);
-    let (groups, rest) = bytes.as_chunks::<5>();
-    for group in groups {
-        push_digits(*group, 8, text);
+pub(super) fn encode(bytes: &[u8], text: &mut impl Out) {
+    for part in bytes.chunks(PART) {
+        let mut digits = [[0; 8]; PART / 5];
+        for (place, group) in digits.iter_mut().zip(part.chunks(5)) {
+            *place = group_digits(group);
+        }
+        let digits = &digits.as_flattened()[..(part.len() * 8).div_ceil(5)];
+        text.push_str(std::str::from_utf8(digits).unwrap_or_default());
     }
-    let mut last = [0; 5];
-    for (place, byte) in last.iter_mut().zip(rest) {
-        *place = *byte;
-    }
-    push_digits(last, (rest.len() * 8).div_ceil(5), text);
 }
 
-/// Appends the first `count` of the eight digits of 40 bits.
-fn push_digits(group: [u8; 5], count: usize, text: &mut String) {
-    let bits = group
-        .iter()
-        .fold(0, |bits, byte| bits << 8 | u64::from(*byte));
-    let mut digits = [0; 8];
-    for (place, digit) in digits.iter_mut().enumerate() {
-        *digit = DIGITS[(bits >> (35 - 5 * place) & 31) as usize];
-    }
-    let digits = digits.get(..count).unwrap_or_default();
-    text.push_str(std::str::from_utf8(digits).unwrap_or_default());
+/// The digits of five bytes, or fewer and zeros.
+fn group_digits(group: &[u8]) -> [u8; 8] {
+    let bytes = group.iter().chain(&[0; 5]).take(5);
+    let bits = bytes.fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+    std::array::from_fn(|place| DIGITS[(bits >> (35 - 5 * place) & 31) as usize])
 }

@@ -11,7 +11,7 @@ use super::reader::{Bad, Integer, Reader};
 use super::walk::{Visitor, Walker};
 use crate::fault::FaultKind;
 use crate::number;
-use crate::print::escape;
+use crate::print::{Out, escape};
 
 /// The longest JSON text that is made of that many bytes: three times as many, where records have one and a half times.
 ///
@@ -29,7 +29,7 @@ pub fn to_json<'a>(
     walker: &mut Walker<'a>,
     max_depth: usize,
     longest: usize,
-    out: &mut String,
+    out: &mut Vec<u8>,
 ) -> Result<(), Bad> {
     let end = out.len() + longest;
     // Doubled once, the buffer holds the longest text.
@@ -41,7 +41,8 @@ pub fn to_json<'a>(
 }
 
 struct Writer<'o> {
-    out: &'o mut String,
+    /// UTF-8.
+    out: &'o mut Vec<u8>,
     /// Where the text must end.
     end: usize,
     /// Where the item starts.
@@ -78,24 +79,79 @@ impl Writer<'_> {
     }
 }
 
+impl Out for Vec<u8> {
+    fn push_str(&mut self, text: &str) {
+        self.extend_from_slice(text.as_bytes());
+    }
+}
+
 /// Appends a text as JSON.
 #[inline]
-pub(crate) fn push_text(text: &[u8], out: &mut String) {
-    out.push('"');
+pub(crate) fn push_text(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    if is_plain(text) {
+        out.extend_from_slice(text);
+    } else {
+        push_other(text, out);
+    }
+    out.push(b'"');
+}
+
+fn push_other(text: &[u8], out: &mut Vec<u8>) {
     match std::str::from_utf8(text) {
         Ok(text) => escape(text, out),
         Err(_) => escape(&String::from_utf8_lossy(text), out),
     }
-    out.push('"');
+}
+
+/// Whether a text is ASCII without anything to escape. Sixteen bytes are looked at in a few instructions; the last ones
+/// twice, if need be.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    match text.len() {
+        16.. => {
+            let (chunks, _) = text.as_chunks::<16>();
+            chunks.iter().all(are_plain) && text.last_chunk::<16>().is_some_and(are_plain)
+        }
+        8.. => ends_are_plain::<8>(text),
+        4.. => ends_are_plain::<4>(text),
+        _ => text.iter().all(|byte| !is_special(*byte)),
+    }
+}
+
+#[inline]
+fn ends_are_plain<const N: usize>(text: &[u8]) -> bool {
+    text.first_chunk::<N>().is_some_and(are_plain) && text.last_chunk::<N>().is_some_and(are_plain)
+}
+
+#[inline]
+fn are_plain<const N: usize>(bytes: &[u8; N]) -> bool {
+    !bytes
+        .iter()
+        .fold(false, |found, byte| found | is_special(*byte))
+}
+
+#[inline]
+fn is_special(byte: u8) -> bool {
+    // As a signed number what is not ASCII is below the controls.
+    byte.cast_signed() < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    let length = base64::encoded_len(bytes.len(), false).unwrap_or_default();
+    out.resize(start + length, 0);
+    // It fits: the buffer has the length of the text.
+    let _ = STANDARD_NO_PAD.encode_slice(bytes, &mut out[start..]);
 }
 
 /// Appends an integer in decimal.
-pub(crate) fn push_integer(integer: Integer, out: &mut String) {
+pub(crate) fn push_integer(integer: Integer, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
     if !integer.is_negative {
         out.push_str(buffer.format(integer.magnitude));
     } else if let Some(magnitude) = integer.magnitude.checked_add(1) {
-        out.push('-');
+        out.push(b'-');
         out.push_str(buffer.format(magnitude));
     } else {
         out.push_str("-18446744073709551616");
@@ -145,7 +201,7 @@ impl<'a> Visitor<'a> for Writer<'_> {
 
     fn bytes(&mut self, bytes: &'a [u8]) -> Result<(), Bad> {
         self.out.push_str(r#"{"$bytes":""#);
-        STANDARD_NO_PAD.encode_string(bytes, self.out);
+        push_base64(bytes, self.out);
         self.out.push_str(r#""}"#);
         Ok(())
     }
@@ -156,35 +212,35 @@ impl<'a> Visitor<'a> for Writer<'_> {
     }
 
     fn array_starts(&mut self, _: u64) -> Result<(), Bad> {
-        self.out.push('[');
+        self.out.push(b'[');
         Ok(())
     }
 
     fn array_ends(&mut self) -> Result<(), Bad> {
-        self.out.push(']');
+        self.out.push(b']');
         Ok(())
     }
 
     fn map_starts(&mut self, _: u64) -> Result<(), Bad> {
-        self.out.push('{');
+        self.out.push(b'{');
         Ok(())
     }
 
     #[inline]
     fn key(&mut self, key: &'a [u8]) -> Result<(), Bad> {
         self.push_text(key)?;
-        self.out.push(':');
+        self.out.push(b':');
         Ok(())
     }
 
     fn map_ends(&mut self) -> Result<(), Bad> {
-        self.out.push('}');
+        self.out.push(b'}');
         Ok(())
     }
 
     #[inline]
     fn next(&mut self) -> Result<(), Bad> {
-        self.out.push(',');
+        self.out.push(b',');
         self.check()
     }
 
@@ -210,7 +266,7 @@ impl<'a> Visitor<'a> for Writer<'_> {
             Size::Integer(size) => push_integer(size, self.out),
             Size::Float(size) => number::print(size, self.out),
         }
-        self.out.push('}');
+        self.out.push(b'}');
         true
     }
 }

@@ -1,6 +1,7 @@
 //! The CID of a link, in its binary form.
 
 use crate::cid::{self, Cid};
+use crate::print::Out;
 
 /// Function, length and digest.
 const V0_LENGTH: usize = 34;
@@ -39,7 +40,7 @@ impl<'a> Link<'a> {
     }
 
     /// Appends the canonical text.
-    pub fn push_text(self, out: &mut String) {
+    pub(crate) fn push_text(self, out: &mut impl Out) {
         if self.bytes.first() == Some(&1) {
             cid::push_base32(self.bytes, out);
         } else if let Ok(cid) = Cid::from_bytes(self.bytes) {

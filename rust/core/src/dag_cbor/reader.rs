@@ -1,5 +1,7 @@
 //! The heads of items, and items that are wanted to be of one type.
 
+use std::cmp::Ordering;
+
 use super::Link;
 use crate::fault::FaultKind;
 
@@ -129,6 +131,13 @@ impl<'a> Reader<'a> {
         if info < 24 {
             self.at += 1;
             return Ok((major, u64::from(info)));
+        }
+        // The length of most texts.
+        if info == 24
+            && let Some(number @ 24..) = self.bytes.get(self.at + 1).copied()
+        {
+            self.at += 2;
+            return Ok((major, u64::from(number)));
         }
         Ok((major, self.long_number(info)?))
     }
@@ -340,10 +349,15 @@ impl<'a> Reader<'a> {
         let Some(key) = self.text()? else {
             return Err(self.bad(FaultKind::BadKey, start));
         };
-        match before.map(|before| (before.len(), before).cmp(&(key.len(), key))) {
-            None | Some(std::cmp::Ordering::Less) => Ok(key),
-            Some(std::cmp::Ordering::Equal) => Err(self.bad(FaultKind::DuplicateKey, start)),
-            Some(std::cmp::Ordering::Greater) => Err(self.bad(FaultKind::UnsortedKeys, start)),
+        match before {
+            Some(before) if before.len() >= key.len() => {
+                match (before.len(), before).cmp(&(key.len(), key)) {
+                    Ordering::Less => Ok(key),
+                    Ordering::Equal => Err(self.bad(FaultKind::DuplicateKey, start)),
+                    Ordering::Greater => Err(self.bad(FaultKind::UnsortedKeys, start)),
+                }
+            }
+            _ => Ok(key),
         }
     }
 }

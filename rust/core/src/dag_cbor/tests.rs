@@ -12,7 +12,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 fn json(bytes: &[u8]) -> Result<String, Bad> {
-    let mut out = String::new();
+    let mut out = Vec::new();
     let mut reader = Reader::new(bytes);
     let longest = longest_json(bytes.len());
     let mut walker = Walker::default();
@@ -20,7 +20,7 @@ fn json(bytes: &[u8]) -> Result<String, Bad> {
     reader.finish()?;
     assert_eq!(validate(bytes, MAX_DEPTH), Ok(()));
     assert!(out.len() <= longest && out.capacity() <= longest + (64 << 10));
-    Ok(out)
+    Ok(String::from_utf8(out).unwrap())
 }
 
 fn fault(hex: &str) -> (FaultKind, usize) {
@@ -60,6 +60,32 @@ fn items_become_json_text() {
         ("a2 61 62 01 62 61 61 02", r#"{"b":1,"aa":2}"#),
     ] {
         assert_eq!(json(&bytes(hex)).as_deref(), Ok(expected), "{hex}");
+    }
+}
+
+#[test]
+fn what_needs_more_than_a_copy_is_found_wherever_it_is() {
+    for length in 1..50 {
+        for place in 0..length {
+            for (byte, printed) in [
+                (b'"', "\\\""),
+                (b'\\', "\\\\"),
+                (0, "\\u0000"),
+                (0x1f, "\\u001f"),
+                (0x7f, "\u{7f}"),
+                (0x80, "\u{fffd}"),
+                (0xff, "\u{fffd}"),
+            ] {
+                let mut bytes = vec![];
+                write::head(write::Head::Text, length as u64, &mut bytes);
+                bytes.resize(bytes.len() + length, b'a');
+                let at = bytes.len() - length + place;
+                bytes[at] = byte;
+                let (before, behind) = ("a".repeat(place), "a".repeat(length - place - 1));
+                let expected = format!("\"{before}{printed}{behind}\"");
+                assert_eq!(json(&bytes), Ok(expected), "{byte} {place} {length}");
+            }
+        }
     }
 }
 
