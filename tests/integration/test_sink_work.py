@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from indexer.fold.world import Post, Questions, World
-from indexer.records.post import gates, threads
+from indexer.fold.world import Post, Questions, Reply, World
+from indexer.records.post import gates, notices, threads
 from indexer.sink import derive, reads
 from tests.integration.writing import writing
 from tests.messages import A, B, cid, create, post, post_uri, rev, threadgate, update, uri
@@ -76,3 +76,32 @@ async def test_gate_that_is_updated_beside_replies_is_asked_about_once(
         await sink.feed(messages)
         assert await sink.value("SELECT count(*) FROM post") == REPLIES
         assert len(asked) == (REPLIES - 1) * len(rules)
+
+
+async def test_replies_below_a_post_are_found_without_a_look_at_all_others(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a gate hides replies, a post that comes late tells of up to five levels below it."""
+    found: list[str] = []
+
+    def counted(uri: str, *rest: str) -> Reply:
+        found.append(uri)
+        return Reply(uri, *rest)
+
+    monkeypatch.setattr(notices, "Reply", counted)
+    gate = uri(A, "app.bsky.feed.threadgate", "root")
+    uris = [ROOT, *(post_uri(B, str(number)) for number in range(REPLIES))]
+    replies = [
+        create(of, post("x", parent=above, root=ROOT), rev_of(number), cid(of))
+        for number, (above, of) in enumerate(itertools.pairwise(uris))
+    ]
+    async with writing(database) as sink:
+        await sink.feed(
+            [
+                create(ROOT, post("root"), rev_of(0)),
+                create(gate, threadgate(ROOT, hiddenReplies=uris[1:2]), rev_of(0)),
+                *reversed(replies),
+            ]
+        )
+        assert await sink.value("SELECT count(*) FROM post") == 1 + REPLIES
+        assert REPLIES < len(found) <= 5 * REPLIES

@@ -133,12 +133,14 @@ class World:
         self.posts: dict[str, Post] = {}
         self.other_parents: dict[str, tuple[bool, str | None]] = {}
         """Parents that are no posts, but live records: whether they have a `reply`, and the root it names."""
-        self.replies: dict[str, Reply] = {}
-        """Answers to `Questions.replies_below`, by URI."""
+        self.replies: dict[str, dict[str, Reply]] = {}
+        """Answers to `Questions.replies_below`, by parent and URI."""
         self.thread_gates: dict[str, dict[str, Any]] = {}
         self.post_gates: dict[str, dict[str, Any]] = {}
         self.own_posts: set[str] = set()
         """Posts that this batch wrote or removed: what the database says of them is out of date."""
+        self.own_replies: dict[str, set[str]] = {}
+        """Replies of this batch by their parent, also those that are gone or have another one now."""
         self.waiting: dict[str, list[Post]] = {}
         """Replies of this batch that are invalid, by their parent."""
         self.indexed: dict[str, RecordType] = {}

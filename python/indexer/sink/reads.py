@@ -258,7 +258,8 @@ class Reads:
                 world.mentions[uri] = mentioned(record.value) if record is not None else set()
         if questions.replies_below:
             for row in await self._fetch("replies_below", sorted(questions.replies_below)):
-                world.replies[row[0]] = Reply(*row)
+                reply = Reply(*row)
+                world.replies.setdefault(reply.parent, {})[reply.uri] = reply
 
     def _ask_by_gates(self, replies: list[Version], gates: dict[str, list[Version]]) -> None:
         """What the gates of these threads need to know: those that are there and those that this batch brings."""

@@ -78,6 +78,8 @@ def arrive(version: Version, world: "World") -> None:
         post.embed_violates = True
     world.posts[uri] = post
     world.own_posts.add(uri)
+    if post.parent is not None:
+        world.own_replies.setdefault(post.parent, set()).add(uri)
     if post.invalid and post.parent is not None:
         world.waiting.setdefault(post.parent, []).append(post)
     parent_arrived(uri, world)

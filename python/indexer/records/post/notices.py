@@ -1,6 +1,5 @@
 """Whom a post tells (records.md 5.1, the insert rule of notifications)."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -67,21 +66,23 @@ def _replies(version: Version, world: "World") -> Iterator[Notice]:
 
 def _descendants(uri: str, world: "World") -> Iterator[tuple[int, Reply]]:
     """The replies below a post that are there now, with their depth, nearest first, down to depth 5."""
-    children: defaultdict[str, list[Reply]] = defaultdict(list)
-    for reply in world.replies.values():
-        if reply.uri not in world.own_posts:
-            children[reply.parent].append(reply)
-    for own in world.own_posts:
-        post = world.posts.get(own)
-        if post is not None and post.parent is not None:
-            version = world.versions[own]
-            children[post.parent].append(Reply(own, post.parent, version.cid, version.created_at, version.time))
     level, seen = [uri], {uri}
     for depth in range(1, REPLY_DEPTH + 1):
-        found = sorted((reply for above in level for reply in children[above]), key=lambda reply: reply.uri)
+        found = sorted((reply for above in level for reply in _children(above, world)), key=lambda reply: reply.uri)
         level = [reply.uri for reply in found if reply.uri not in seen]
         seen.update(level)
         yield from ((depth, reply) for reply in found)
+
+
+def _children(parent: str, world: "World") -> Iterator[Reply]:
+    for reply in world.replies.get(parent, {}).values():
+        if reply.uri not in world.own_posts:
+            yield reply
+    for own in world.own_replies.get(parent, ()):
+        post = world.posts.get(own)
+        if post is not None and post.parent == parent:
+            version = world.versions[own]
+            yield Reply(own, parent, version.cid, version.created_at, version.time)
 
 
 def _ancestors(uri: str, world: "World") -> list[str]:
