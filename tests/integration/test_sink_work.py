@@ -1,11 +1,12 @@
 """The work of a batch grows with its messages and with what they change, not with the square of either."""
 
 import itertools
+from importlib import import_module
 
 import pytest
 
 from indexer.fold.world import Post, Questions, Reply, World
-from indexer.records.post import gates, notices, threads
+from indexer.records.post import gates, threads
 from indexer.sink import derive, reads
 from tests.integration.writing import writing
 from tests.messages import A, B, cid, create, post, post_uri, rev, threadgate, update, uri
@@ -88,7 +89,7 @@ async def test_replies_below_a_post_are_found_without_a_look_at_all_others(
         found.append(uri)
         return Reply(uri, *rest)
 
-    monkeypatch.setattr(notices, "Reply", counted)
+    monkeypatch.setattr(import_module("indexer.records.post.notices"), "Reply", counted)
     gate = uri(A, "app.bsky.feed.threadgate", "root")
     uris = [ROOT, *(post_uri(B, str(number)) for number in range(REPLIES))]
     replies = [
