@@ -42,7 +42,7 @@ impl Recognized {
 }
 
 /// An object that has been read, as what it stands for. Its members are in JavaScript's order, their values converted.
-/// Without `may_be_blob` no member [makes a typed blob](makes_blob) of it.
+/// Without `may_be_blob` no member says that it is a typed blob.
 pub(crate) fn recognized(members: &mut [Pair], may_be_blob: bool, tree: &Tree<'_>) -> Recognized {
     let found = match members {
         [only] => single(*only, tree),
@@ -51,21 +51,15 @@ pub(crate) fn recognized(members: &mut [Pair], may_be_blob: bool, tree: &Tree<'_
     };
     match found {
         Some(found) => found,
-        None if may_be_blob
-            && members
-                .iter()
-                .any(|[key, value]| makes_blob(tree, *key, *value)) =>
-        {
-            typed_blob_or_plain(members, tree)
-        }
+        None if may_be_blob => typed_blob_or_plain(members, tree),
         None => Recognized::PLAIN,
     }
 }
 
-/// Whether a member says that its object is a typed blob.
+/// Whether the value of `$type` says that its object is a typed blob.
 #[inline]
-pub(crate) fn makes_blob(tree: &Tree<'_>, key: Word, value: Word) -> bool {
-    value.tag() == Tag::Text && tree.is(value, "blob") && tree.is(key, "$type")
+pub(crate) fn is_blob(tree: &Tree<'_>, value: Word) -> bool {
+    value.tag() == Tag::Text && tree.is(value, "blob")
 }
 
 /// `{"$link": text}` or `{"$bytes": text}`.
@@ -129,17 +123,16 @@ fn base64(text: &str) -> Option<&str> {
 
 /// `{"cid": text, "mimeType": text}`
 fn untyped_blob(first: Pair, second: Pair, tree: &Tree<'_>) -> Option<Recognized> {
-    let are = |keys: [&str; 2]| tree.is(first[0], keys[0]) && tree.is(second[0], keys[1]);
-    let cid = if are(["cid", "mimeType"]) {
+    if [first[1].tag(), second[1].tag()] != [Tag::Text; 2] {
+        return None;
+    }
+    let cid = if tree.is(first[0], "cid") && tree.is(second[0], "mimeType") {
         first[1]
-    } else if are(["mimeType", "cid"]) {
+    } else if tree.is(first[0], "mimeType") && tree.is(second[0], "cid") {
         second[1]
     } else {
         return None;
     };
-    if [first[1].tag(), second[1].tag()] != [Tag::Text; 2] {
-        return None;
-    }
     Some(match link(tree.text(cid)) {
         Some(_) => Recognized::object(Tag::UntypedBlob, true),
         None => Recognized::value(Word::faulty(Fault::BadBlobCid), false),

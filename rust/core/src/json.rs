@@ -10,6 +10,7 @@ use std::mem;
 use crate::arena::{Arena, LARGE};
 use crate::document::Document;
 use crate::nesting::Nesting;
+use crate::scan::Marks;
 use crate::source::Changes;
 use crate::tree::Tree;
 use crate::value::Value;
@@ -47,6 +48,7 @@ impl std::error::Error for JsonFault {}
 pub(crate) struct Parser {
     words: Vec<Word>,
     nesting: Nesting,
+    marks: Marks,
     changes: Changes,
     record_changes: Changes,
 }
@@ -58,6 +60,7 @@ impl Parser {
         arena: &'a Arena,
     ) -> Result<Document<'a>, JsonFault> {
         self.nesting.clear();
+        self.marks.mark(source.as_bytes(), 0);
         self.changes.clear();
         self.record_changes.clear();
         let is_large = source.len() > LARGE;
@@ -74,6 +77,7 @@ impl Parser {
             kept: self.words.len(),
             words: &mut self.words,
             nesting: &mut self.nesting,
+            marks: &mut self.marks,
             changes: &mut self.changes,
             record_changes: &mut self.record_changes,
             source,

@@ -9,65 +9,77 @@ const FEW: usize = 16;
 /// The largest canonical integer key that is an array index (ECMA-262 6.1.7) is one less: keys that are none come last.
 const NO_INDEX: u32 = u32::MAX;
 
-/// What is known of the members of an object while it is read.
-#[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "four facts")]
+/// What the keys of an object say about it, while it is read.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Facts {
-    /// Of the marks of the keys, modulo 256.
-    seen: [u64; 4],
-    /// Two keys may be the same.
-    pub(crate) may_repeat: bool,
-    /// A key may be an array index.
-    pub(crate) may_be_indexes: bool,
+    /// Of the [marks](mark) of the keys.
+    seen: u64,
+    /// Where among the words the value of the last `$type` is; 0 if there is none.
+    pub(crate) type_at: usize,
+    /// It may not be in JavaScript's form: [`settle`] has to look.
+    pub(crate) may_be_unsettled: bool,
     /// A key has escapes.
     pub(crate) has_escapes: bool,
-    /// A member says that it is a blob.
-    pub(crate) may_be_blob: bool,
+    /// It may stand for something else: it has a key that bytes, links and blobs without a type have.
+    pub(crate) may_be_other: bool,
 }
 
 impl Facts {
+    /// Takes a key without escapes, whose value will be at `value_at` among the words.
     #[inline]
-    pub(crate) fn add(&mut self, key: &[u8]) {
-        let mark = mark(key);
-        let bit = 1 << (mark & 63);
-        let word = &mut self.seen[mark >> 6 & 3];
-        self.may_repeat |= *word & bit != 0;
-        *word |= bit;
-        self.may_be_indexes |= key.first().is_some_and(u8::is_ascii_digit);
+    pub(crate) fn add(&mut self, key: &[u8], value_at: usize) {
+        let bit = 1 << mark(key);
+        let is_number = key.first().is_some_and(u8::is_ascii_digit);
+        self.may_be_unsettled |= self.seen & bit != 0 || is_number;
+        self.seen |= bit;
+        match key {
+            b"$type" => self.type_at = value_at,
+            b"$link" | b"$bytes" | b"mimeType" => self.may_be_other = true,
+            b"__proto__" => self.may_be_unsettled = true,
+            _ => (),
+        }
     }
 
-    /// Nothing is known of a key with escapes.
     #[cold]
-    pub(crate) fn add_escaped(&mut self) {
+    pub(crate) fn add_escaped(&mut self, key: Text<'_>, value_at: usize) {
         self.has_escapes = true;
-        self.may_repeat = true;
-        self.may_be_indexes = true;
+        self.may_be_unsettled = true;
+        self.may_be_other = true;
+        if key == *TYPE {
+            self.type_at = value_at;
+        }
     }
 }
 
-/// Of what most different keys differ in: first, middle and last byte, and length.
+/// The member that says what an object is.
+pub(crate) const TYPE: &str = "$type";
+/// JavaScript's assignment to it makes no property (records.md 7).
+const PROTO: &str = "__proto__";
+
+/// What [`mark`] gives is below.
+pub(crate) const MARKS: usize = 64;
+
+/// A number made of first and middle byte and length. With these factors no two keys of an object that our lexicons or messages
+/// know have the same.
 #[inline]
-fn mark(key: &[u8]) -> usize {
-    match key {
-        [] => 0,
-        [first, ..] => {
-            let mark = u32::from_le_bytes([
-                *first,
-                key[key.len() / 2],
-                key[key.len() - 1],
-                key.len().to_le_bytes()[0],
-            ]);
-            (mark.wrapping_mul(0x9e37_79b1) >> 24) as usize
-        }
-    }
+pub(crate) fn mark(key: &[u8]) -> usize {
+    let [first, ..] = key else {
+        return 0;
+    };
+    let [first, middle] = [*first, key[key.len() / 2]].map(usize::from);
+    let length = key.len().wrapping_mul(5);
+    (16 * first + middle).wrapping_add(length) % MARKS
 }
 
 /// A key and its value.
 pub(crate) type Pair = [Word; 2];
 
 /// Brings members into JavaScript's form: of equal keys the first keeps its place and takes the last one's value, and keys
-/// that are array indexes come first, ascending. Returns how many there are then, if that changed anything.
+/// that are array indexes come first, ascending; `__proto__` is left out. Returns how many there are then, if that changed
+/// anything.
 pub(crate) fn settle(members: &mut [Pair], tree: &Tree<'_>) -> Option<usize> {
+    let all = members.len();
+    let members = without_proto(members, tree);
     let may_merge = members.len() > FEW || has_equal_pair(members, tree);
     let count = if may_merge {
         merge(members, tree)
@@ -75,7 +87,19 @@ pub(crate) fn settle(members: &mut [Pair], tree: &Tree<'_>) -> Option<usize> {
         members.len()
     };
     let is_sorted = sort(&mut members[..count], tree);
-    (count < members.len() || is_sorted).then_some(count)
+    (count < all || is_sorted).then_some(count)
+}
+
+/// Leaves the others at the front.
+fn without_proto<'a>(members: &'a mut [Pair], tree: &Tree<'_>) -> &'a mut [Pair] {
+    let mut count = 0;
+    for place in 0..members.len() {
+        if !tree.is(members[place][0], PROTO) {
+            members[count] = members[place];
+            count += 1;
+        }
+    }
+    &mut members[..count]
 }
 
 /// Compares each key with each.

@@ -15,7 +15,7 @@ pub(crate) enum Kind {
 }
 
 /// An array or object whose end has not been seen.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Open {
     pub(crate) kind: Kind,
     /// Place of its first item or key among the words that wait.
@@ -52,13 +52,13 @@ impl Nesting {
             self.deep.push(mem::replace(&mut self.inner.kind, kind));
             return;
         }
-        let open = Open {
+        self.outer.push(self.inner);
+        self.inner = Open {
             kind,
             start,
             at,
             facts: Facts::default(),
         };
-        self.outer.push(mem::replace(&mut self.inner, open));
     }
 
     /// Closes the innermost one; None if the text is refused anyway.

@@ -34,7 +34,7 @@ pub(crate) fn read(source: &str, from: usize) -> Result<Number, JsonFault> {
     if !digit_at(start) {
         return Err(JsonFault::new(start, "a digit"));
     }
-    let integer_end = digits_end(start);
+    let (integer, integer_end) = integer(bytes, start);
     if bytes.get(start) == Some(&b'0') && integer_end > start + 1 {
         return Err(JsonFault::new(start + 1, "no digit after a leading zero"));
     }
@@ -54,12 +54,10 @@ pub(crate) fn read(source: &str, from: usize) -> Result<Number, JsonFault> {
         }
     }
     let is_short = end == integer_end && end - start <= MAX_EXACT_DIGITS;
-    let integer = is_short.then(|| {
-        let digits = bytes.get(start..end).unwrap_or_default();
-        let number = digits
-            .iter()
-            .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
-        if is_negative { -number } else { number }
+    let integer = is_short.then_some(if is_negative {
+        integer.wrapping_neg()
+    } else {
+        integer
     });
     Ok(Number {
         integer,
@@ -67,6 +65,19 @@ pub(crate) fn read(source: &str, from: usize) -> Result<Number, JsonFault> {
         // Minus zero loses its sign.
         is_as_printed: is_short && !(is_negative && integer == Some(0)),
     })
+}
+
+/// The value of the digits from `at` on, if they are not too many, and the index behind them.
+#[inline]
+fn integer(bytes: &[u8], mut at: usize) -> (i64, usize) {
+    let mut integer = 0i64;
+    while let Some(digit @ b'0'..=b'9') = bytes.get(at) {
+        integer = integer
+            .wrapping_mul(10)
+            .wrapping_add(i64::from(digit - b'0'));
+        at += 1;
+    }
+    (integer, at)
 }
 
 /// The value of a number that was read.

@@ -1,28 +1,83 @@
-//! Search for the end of a run of plain characters, eight bytes at a time.
+//! Search for the end of a run of plain characters: eight bytes at a time, or by marks that were made of sixteen at a time.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// Index of the first quote, backslash or control character at or after `from`; the length if there is none.
-#[expect(clippy::inline_always, reason = "most keys are short")]
-#[inline(always)]
-pub(crate) fn plain_end(bytes: &[u8], from: usize) -> usize {
-    let rest = bytes.get(from..).unwrap_or_default();
-    let Some((first, others)) = rest.split_first_chunk() else {
-        return from + end_of_few(rest);
-    };
-    match special(*first) {
-        0 => from + first.len() + end_of_many(others),
-        found => from + place(found),
+/// For each byte of a part of a text, whether it is a quote, backslash or control character. Where many runs are looked
+/// for this is quicker than [`plain_end`]: the bytes of a block are compared all at once.
+pub(crate) struct Marks {
+    /// Where the part starts.
+    start: usize,
+    /// Not 0 for those, and for what would be behind the end of the text.
+    blocks: [Block; BLOCKS],
+}
+
+type Block = [u8; 16];
+
+/// More than most messages have.
+const BLOCKS: usize = 256;
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self {
+            start: 0,
+            blocks: [[0; 16]; BLOCKS],
+        }
     }
 }
 
-fn end_of_many(bytes: &[u8]) -> usize {
-    let (chunks, few) = bytes.as_chunks();
+impl Marks {
+    /// What [`plain_end`] gives. Places may not go back.
+    #[expect(clippy::inline_always, reason = "most texts are short")]
+    #[inline(always)]
+    pub(crate) fn plain_end(&mut self, bytes: &[u8], from: usize) -> usize {
+        let mut at = from;
+        loop {
+            let marks = self
+                .blocks
+                .as_flattened()
+                .get(at.wrapping_sub(self.start)..);
+            match marks.and_then(<[u8]>::first_chunk) {
+                Some(marks) => match u64::from_le_bytes(*marks) {
+                    0 => at = at.wrapping_add(marks.len()),
+                    found => return at.wrapping_add(place(found)),
+                },
+                None if at >= bytes.len() => return bytes.len(),
+                None => self.mark(bytes, at),
+            }
+        }
+    }
+
+    /// Goes to the part that starts at `start`; the last one has at least eight bytes behind the end.
+    #[inline(never)]
+    pub(crate) fn mark(&mut self, bytes: &[u8], start: usize) {
+        self.start = start;
+        let (blocks, rest) = bytes.get(start..).unwrap_or_default().as_chunks();
+        mark_all(&mut self.blocks, blocks);
+        if let Some(marks) = self.blocks.get_mut(blocks.len()..) {
+            let mut last = [[b'"'; 16]; 2];
+            last[0][..rest.len()].copy_from_slice(rest);
+            mark_all(marks, &last);
+        }
+    }
+}
+
+fn mark_all(marks: &mut [Block], blocks: &[Block]) {
+    for (marks, block) in marks.iter_mut().zip(blocks) {
+        for (mark, byte) in marks.iter_mut().zip(block) {
+            *mark = if is_special(*byte) { 0xff } else { 0 };
+        }
+    }
+}
+
+/// Index of the first quote, backslash or control character at or after `from`; the length if there is none.
+#[inline]
+pub(crate) fn plain_end(bytes: &[u8], from: usize) -> usize {
+    let (chunks, few) = bytes.get(from..).unwrap_or_default().as_chunks();
     for (number, chunk) in chunks.iter().enumerate() {
         let found = special(*chunk);
         if found != 0 {
-            return number * chunk.len() + place(found);
+            return from + number * chunk.len() + place(found);
         }
     }
     bytes.len() - few.len() + end_of_few(few)
@@ -71,6 +126,31 @@ mod tests {
                         expected.unwrap_or(bytes.len()),
                         "{bytes:?}"
                     );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn marks_find_the_same_in_every_part() {
+        let part = size_of::<[Block; BLOCKS]>();
+        for length in (0..40).chain(part - 20..part + 20).chain([5 * part + 1]) {
+            for step in [1, 7, 61, 5000] {
+                let byte = |place: usize| {
+                    if place.is_multiple_of(step) {
+                        b'"'
+                    } else {
+                        0xff
+                    }
+                };
+                let bytes: Vec<u8> = (1..=length).map(byte).collect();
+                let mut marks = Marks::default();
+                marks.mark(&bytes, 0);
+                let mut from = 0;
+                while from <= length {
+                    let found = marks.plain_end(&bytes, from);
+                    assert_eq!(found, plain_end(&bytes, from), "{length} {step} {from}");
+                    from = found + 1;
                 }
             }
         }

@@ -13,9 +13,14 @@ pub(crate) struct Checked {
     pub(crate) is_as_printed: bool,
 }
 
-/// Checks a string whose first backslash, or what else no text consists of, is at `escape`.
-#[cold]
-pub(crate) fn check(source: &str, escape: usize) -> Result<Checked, JsonFault> {
+/// Checks a string whose first backslash, or what else no text consists of, is at `escape`. `plain_end` finds the end of a
+/// run of plain characters.
+#[inline]
+pub(crate) fn check(
+    source: &str,
+    escape: usize,
+    mut plain_end: impl FnMut(usize) -> usize,
+) -> Result<Checked, JsonFault> {
     let mut reader = Escapes {
         source,
         at: escape,
@@ -34,7 +39,7 @@ pub(crate) fn check(source: &str, escape: usize) -> Result<Checked, JsonFault> {
             Some(b'\\') => reader.escape()?,
             other => return Err(unexpected(reader.at, other)),
         }
-        reader.at = plain_end(source.as_bytes(), reader.at);
+        reader.at = plain_end(reader.at);
     }
 }
 
@@ -208,7 +213,8 @@ mod tests {
     type Found = (String, Vec<(usize, u32)>, bool);
 
     fn read_one(source: &str) -> Result<Found, JsonFault> {
-        let found = check(source, plain_end(source.as_bytes(), 1))?;
+        let plain_end = |from| plain_end(source.as_bytes(), from);
+        let found = check(source, plain_end(1), plain_end)?;
         assert_eq!(found.end + 1, source.len());
         let units: Vec<u32> = Pieces::new(&source[1..found.end])
             .flat_map(Piece::units)

@@ -25,6 +25,9 @@ fn any_nesting_is_read_without_the_stack() {
     assert_eq!(fate(any_record(&nested(1_000_000))), "dead:too_deep");
     let objects = format!("{}1{}", r#"{"":"#.repeat(200_000), "}".repeat(200_000));
     assert_eq!(fate(any_record(&objects)), "dead:too_deep");
+    // Its place among the members does not matter.
+    let last = format!(r#"{{"a":0,"b":-2,"c":{}}}"#, nested(1001));
+    assert_eq!(fate(last), "dead:too_deep");
     // What is no JSON is that first.
     assert_eq!(fate("[".repeat(1_000_000)), "dead:not_json");
     assert_eq!(fate(r#"{"a":"#.repeat(2_000_000)), "dead:not_json");

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::JsonFault;
-use crate::data_model::{self, Meaning, Recognized};
+use crate::data_model::{self, Meaning, is_blob};
 use crate::document::RECORD;
 use crate::members;
 use crate::nesting::{Kind, Nesting, Open};
-use crate::scan::plain_end;
+use crate::scan::Marks;
 use crate::source::Changes;
 use crate::tree::Tree;
 use crate::word::{Tag, Word, flag};
@@ -22,6 +22,7 @@ pub(super) struct Run<'a, 'p> {
     /// The first one that stays. Each word is in one of both places, so they do not meet.
     pub(super) kept: usize,
     pub(super) nesting: &'p mut Nesting,
+    pub(super) marks: &'p mut Marks,
     pub(super) changes: &'p mut Changes,
     pub(super) record_changes: &'p mut Changes,
     pub(super) source: &'a str,
@@ -35,9 +36,12 @@ pub(super) struct Run<'a, 'p> {
     pub(super) has_unclean_text: bool,
 }
 
-impl Run<'_, '_> {
+impl<'a> Run<'a, '_> {
     pub(super) fn document(&mut self) -> Result<(), JsonFault> {
         loop {
+            if self.nesting.inner.kind == Kind::Object {
+                self.key()?;
+            }
             // An array or object that was opened and is not empty is no value yet.
             if !self.value()? {
                 continue;
@@ -47,27 +51,21 @@ impl Run<'_, '_> {
                 match self.nesting.inner.kind {
                     Kind::Message => return self.end(),
                     Kind::Array => match self.next_byte() {
-                        b',' => {
-                            self.at += 1;
-                            break;
-                        }
+                        b',' => break,
                         b']' => self.close_array(),
                         _ => return Err(self.expected("a comma or a closing bracket")),
                     },
                     Kind::Object => {
                         self.end_member();
                         match self.next_byte() {
-                            b',' => {
-                                self.at += 1;
-                                self.key("a key")?;
-                                break;
-                            }
+                            b',' => break,
                             b'}' => self.close_object(),
                             _ => return Err(self.expected("a comma or a closing brace")),
                         }
                     }
                 }
             }
+            self.at += 1;
         }
     }
 
@@ -76,8 +74,8 @@ impl Run<'_, '_> {
     fn value(&mut self) -> Result<bool, JsonFault> {
         match self.next_byte() {
             b'"' => drop(self.text()?),
-            b'{' => return self.open_object(),
-            b'[' => return Ok(self.open_array()),
+            b'{' => return Ok(self.open(Kind::Object)),
+            b'[' => return Ok(self.open(Kind::Array)),
             b'-' | b'0'..=b'9' => self.number()?,
             b't' => self.word("true", Tag::True)?,
             b'f' => self.word("false", Tag::False)?,
@@ -87,29 +85,38 @@ impl Run<'_, '_> {
         Ok(true)
     }
 
-    fn open_array(&mut self) -> bool {
-        self.open(Kind::Array);
-        if self.next_byte() != b']' {
-            return false;
-        }
-        self.close_array();
-        true
-    }
-
-    fn open_object(&mut self) -> Result<bool, JsonFault> {
-        self.open(Kind::Object);
-        if self.next_byte() != b'}' {
-            self.key("a key or a closing brace")?;
-            return Ok(false);
-        }
-        self.close_object();
-        Ok(true)
-    }
-
+    /// Whether it is whole already, since it is empty.
     #[inline]
-    fn open(&mut self, kind: Kind) {
+    fn open(&mut self, kind: Kind) -> bool {
         self.nesting.open(kind, self.top, self.at);
         self.at += 1;
+        let is_empty = match self.next_byte() {
+            b'}' => kind == Kind::Object,
+            b']' => kind == Kind::Array,
+            _ => return false,
+        };
+        if is_empty {
+            self.close_empty(kind);
+        }
+        is_empty
+    }
+
+    #[cold]
+    fn close_empty(&mut self, kind: Kind) {
+        if kind == Kind::Object {
+            self.close_object();
+        } else {
+            self.close_array();
+        }
+    }
+
+    /// A tree of which nothing but texts is asked for.
+    #[inline]
+    fn texts(&self) -> Tree<'a> {
+        Tree {
+            source: self.source,
+            words: &[],
+        }
     }
 
     #[inline]
@@ -119,18 +126,15 @@ impl Run<'_, '_> {
     }
 
     /// Reads a key and its colon; its value comes next.
-    #[expect(clippy::inline_always, reason = "the hottest lines there are")]
-    #[inline(always)]
-    fn key(&mut self, expected: &'static str) -> Result<(), JsonFault> {
+    #[inline]
+    fn key(&mut self) -> Result<(), JsonFault> {
         if self.next_byte() != b'"' {
-            return Err(self.expected(expected));
+            return Err(self.expected_key());
         }
-        let word = self.text()?;
-        let facts = &mut self.nesting.inner.facts;
-        if word.has(flag::ESCAPED) {
-            facts.add_escaped();
-        } else {
-            facts.add(&self.bytes[word.place()]);
+        let value_at = self.top + 1;
+        match self.text()? {
+            Some(key) => self.nesting.inner.facts.add(key, value_at),
+            None => self.escaped_key(value_at),
         }
         if self.next_byte() != b':' {
             return Err(self.expected("a colon"));
@@ -139,36 +143,37 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Takes a member that is whole.
-    #[inline]
-    fn end_member(&mut self) {
-        if self.nesting.was_too_deep {
-            return;
-        }
-        let key = self.words[self.top - 2];
-        // Few keys mean something to the parser, and these have few lengths.
-        if matches!(key.len(), 5 | 6 | 9) || key.has(flag::ESCAPED) {
-            self.end_special_member(key, self.words[self.top - 1]);
-        }
+    #[cold]
+    fn escaped_key(&mut self, value_at: usize) {
+        let tree = self.texts();
+        let key = tree.text(self.words[value_at - 1]);
+        self.nesting.inner.facts.add_escaped(key, value_at);
     }
 
-    /// JavaScript's assignment to `__proto__` makes no property (records.md 7).
+    #[cold]
+    fn expected_key(&self) -> JsonFault {
+        let before = self.bytes[..self.at].trim_ascii_end();
+        let is_first = before.last() == Some(&b'{');
+        self.expected(if is_first {
+            "a key or a closing brace"
+        } else {
+            "a key"
+        })
+    }
+
+    /// Remembers where the message's record is.
     #[inline]
-    fn end_special_member(&mut self, key: Word, value: Word) {
-        let tree = Tree {
-            source: self.source,
-            words: &[],
-        };
-        if tree.is(key, "__proto__") {
-            self.top -= 2;
-            self.changes.give_up();
-        } else if self.nesting.is_outermost() && tree.is(key, RECORD) {
-            self.record = (value.tag() == Tag::Object).then(|| self.object.clone());
-            if self.record.is_some() {
+    fn end_member(&mut self) {
+        // What was too deep is no whole member.
+        if !self.nesting.is_outermost() || self.nesting.was_too_deep {
+            return;
+        }
+        if self.texts().is(self.words[self.top - 2], RECORD) {
+            let is_object = self.words[self.top - 1].tag() == Tag::Object;
+            self.record = is_object.then(|| self.object.clone());
+            if is_object {
                 self.record_changes.take(self.changes, &self.object);
             }
-        } else if data_model::makes_blob(&tree, key, value) {
-            self.nesting.inner.facts.may_be_blob = true;
         }
     }
 
@@ -189,15 +194,30 @@ impl Run<'_, '_> {
         self.push(Word::container(tag, before_end, count, flags));
     }
 
+    #[expect(clippy::inline_always, reason = "called for nearly all from one place")]
+    #[inline(always)]
     fn close_object(&mut self) {
         self.at += 1;
-        let Some(Open {
-            start, at, facts, ..
-        }) = self.nesting.close()
-        else {
+        let Some(closed) = self.nesting.close() else {
             return;
         };
-        self.object = at..self.at;
+        self.object = closed.at..self.at;
+        let facts = closed.facts;
+        let may_be_blob = facts.type_at > 0 && is_blob(&self.texts(), self.words[facts.type_at]);
+        if facts.may_be_unsettled || facts.may_be_other || may_be_blob {
+            self.keep_unusual(&closed, may_be_blob);
+        } else {
+            let count = (self.top - closed.start) / 2;
+            self.keep(closed.start, Tag::Object, count, 0);
+        }
+    }
+
+    /// Keeps an object in JavaScript's form, or what it stands for.
+    #[inline(never)]
+    fn keep_unusual(&mut self, closed: &Open, may_be_blob: bool) {
+        let Open {
+            start, at, facts, ..
+        } = *closed;
         let (waiting, kept) = self.words.split_at_mut(self.top);
         let tree = Tree {
             source: self.source,
@@ -205,18 +225,14 @@ impl Run<'_, '_> {
         };
         let mut members = waiting[start..].as_chunks_mut().0;
         let mut is_changed = false;
-        if (facts.may_repeat || facts.may_be_indexes)
+        if facts.may_be_unsettled
             && let Some(count) = members::settle(members, &tree)
         {
             members = &mut members[..count];
             is_changed = true;
         }
         let count = members.len();
-        let found = if matches!(count, 1 | 2) || facts.may_be_blob {
-            data_model::recognized(members, facts.may_be_blob, &tree)
-        } else {
-            Recognized::PLAIN
-        };
+        let found = data_model::recognized(members, may_be_blob, &tree);
         self.top = start + 2 * count;
         match found.meaning {
             Meaning::Object(tag) => {
@@ -234,26 +250,28 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Reads the string whose opening quote is here. Most have no escapes.
+    /// Reads the string whose opening quote is here. Most have no escapes; then it gives the text.
     #[expect(clippy::inline_always, reason = "the hottest lines there are")]
     #[inline(always)]
-    fn text(&mut self) -> Result<Word, JsonFault> {
+    fn text(&mut self) -> Result<Option<&'a [u8]>, JsonFault> {
+        let bytes = self.bytes;
         let start = self.at + 1;
-        let end = plain_end(self.bytes, start);
-        let word = if self.bytes.get(end) == Some(&b'"') {
-            self.at = end + 1;
-            Word::span(Tag::Text, start, end, 0)
-        } else {
-            self.text_with_escapes(end)?
-        };
-        self.push(word);
-        Ok(word)
+        let end = self.marks.plain_end(bytes, start);
+        if bytes.get(end) != Some(&b'"') {
+            let word = self.text_with_escapes(end)?;
+            self.push(word);
+            return Ok(None);
+        }
+        self.push(Word::span(Tag::Text, start, end, 0));
+        self.at = end + 1;
+        Ok(bytes.get(start..end))
     }
 
     #[cold]
     fn text_with_escapes(&mut self, escape: usize) -> Result<Word, JsonFault> {
         let start = self.at;
-        let found = string::check(self.source, escape)?;
+        let plain_end = |from| self.marks.plain_end(self.bytes, from);
+        let found = string::check(self.source, escape, plain_end)?;
         self.at = found.end + 1;
         let word = Word::span(Tag::Text, start + 1, found.end, flag::ESCAPED);
         self.has_unclean_text |= !found.is_clean;
