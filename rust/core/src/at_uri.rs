@@ -48,9 +48,12 @@ impl AtUri {
             let path = SCHEME.len() + did.len();
             let rkey_start = path + 1 + collection.len() + 1;
             let mut text = String::with_capacity(rkey_start + rkey.len());
-            for part in [SCHEME, did, "/", collection, "/", rkey] {
-                text.push_str(part);
-            }
+            text.push_str(SCHEME);
+            text.push_str(did);
+            text.push('/');
+            text.push_str(collection);
+            text.push('/');
+            text.push_str(rkey);
             return Ok(Self {
                 authority: SCHEME.len()..path,
                 collection: path + 1..rkey_start - 1,
@@ -237,7 +240,7 @@ fn is_authority(text: &str) -> bool {
 
 /// Not empty and only of characters that every part of the grammar takes and that are spelled as they are.
 fn is_plain(part: &str) -> bool {
-    !part.is_empty() && all_in(part, &PLAIN_BYTES)
+    !part.is_empty() && all_in(part.as_bytes(), &PLAIN_BYTES)
 }
 
 static PLAIN_BYTES: Bytes = alphanumeric_and(b".:-");

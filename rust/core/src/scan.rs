@@ -83,6 +83,21 @@ pub(crate) fn plain_end(bytes: &[u8], from: usize) -> usize {
     bytes.len() - few.len() + end_of_few(few)
 }
 
+/// Index of the first such byte. For short texts, quicker than `find`.
+#[inline]
+pub(crate) fn position(bytes: &[u8], byte: u8) -> Option<usize> {
+    let (chunks, few) = bytes.as_chunks();
+    for (number, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(byte));
+        let found = word.wrapping_sub(ONES) & !word & HIGH;
+        if found != 0 {
+            return Some(number * chunk.len() + place(found));
+        }
+    }
+    let found = few.iter().position(|other| *other == byte)?;
+    Some(bytes.len() - few.len() + found)
+}
+
 fn end_of_few(bytes: &[u8]) -> usize {
     let place = bytes.iter().position(|byte| is_special(*byte));
     place.unwrap_or(bytes.len())
@@ -153,6 +168,20 @@ mod tests {
                     from = found + 1;
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_first_place_is_found() {
+        for length in 0..20 {
+            for place in 0..length {
+                let mut bytes = vec![b'.'; length];
+                // What differs from it by its lowest bit only is none.
+                bytes[0] = b'/' ^ 1;
+                bytes[place..].fill(b'/');
+                assert_eq!(position(&bytes, b'/'), Some(place));
+            }
+            assert_eq!(position(&vec![0xaf; length], b'/'), None);
         }
     }
 
