@@ -34,36 +34,34 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn of(message: Object<'a>) -> Self {
-        let mut fields = Self::default();
+    fn read(&mut self, message: Object<'a>) {
         for member in message.members() {
-            match member.key.plain() {
-                Some(key) => fields.set(key, member.value),
-                None => fields.set_escaped(member.key, member.value),
+            match member.key.plain_bytes() {
+                Some(key) => self.set(key, member.value),
+                None => self.set_escaped(member.key, member.value),
             }
         }
-        fields
     }
 
     #[cold]
     fn set_escaped(&mut self, key: Text<'_>, value: Value<'a>) {
-        self.set(&key.decoded(), value);
+        self.set(key.decoded().as_bytes(), value);
     }
 
-    fn set(&mut self, key: &str, value: Value<'a>) {
+    fn set(&mut self, key: &[u8], value: Value<'a>) {
         let field = match key {
-            "type" => &mut self.kind,
-            "did" => &mut self.did,
-            "collection" => &mut self.collection,
-            "rkey" => &mut self.rkey,
-            "rev" => &mut self.rev,
-            "time" => &mut self.time,
-            "commit" => &mut self.commit,
-            "cid" => &mut self.cid,
-            "seq" => &mut self.seq,
-            "record" => &mut self.record,
-            "active" => &mut self.active,
-            "status" => &mut self.status,
+            b"type" => &mut self.kind,
+            b"did" => &mut self.did,
+            b"collection" => &mut self.collection,
+            b"rkey" => &mut self.rkey,
+            b"rev" => &mut self.rev,
+            b"time" => &mut self.time,
+            b"commit" => &mut self.commit,
+            b"cid" => &mut self.cid,
+            b"seq" => &mut self.seq,
+            b"record" => &mut self.record,
+            b"active" => &mut self.active,
+            b"status" => &mut self.status,
             _ => return,
         };
         *field = Some(value);
@@ -77,12 +75,15 @@ pub(crate) fn decode<'a>(
     arena: &'a Arena,
     out: &mut String,
 ) -> Result<Event<'a>, Unusable> {
-    let fields = object(document.value)?.map_or_else(Fields::default, Fields::of);
+    let mut fields = Fields::default();
+    if let Some(message) = object(document.value)? {
+        fields.read(message);
+    }
     let Some(kind) = fields.kind.and_then(Value::as_text).and_then(Kind::named) else {
         return Err(Ignored::UnknownType.into());
     };
     let reader = Reader {
-        fields,
+        fields: &fields,
         document,
         arena,
     };
@@ -109,7 +110,7 @@ pub(crate) fn object(message: Value<'_>) -> Result<Option<Object<'_>>, Unusable>
 }
 
 struct Reader<'a, 'd> {
-    fields: Fields<'a>,
+    fields: &'d Fields<'a>,
     document: &'d Document<'a>,
     arena: &'a Arena,
 }
@@ -137,12 +138,11 @@ impl<'a> Reader<'a, '_> {
             }
             _ => None,
         };
-        Ok(Event {
-            rev: Some(rev),
-            commit: Some(commit),
-            record: Some(RecordEvent { uri, body }),
-            ..self.event(kind)?
-        })
+        let mut event = self.event(kind)?;
+        event.rev = Some(rev);
+        event.commit = Some(commit);
+        event.record = Some(RecordEvent { uri, body });
+        Ok(event)
     }
 
     fn repo(&self, clock_ms: u64) -> Result<Event<'a>, Reject> {
@@ -228,15 +228,23 @@ fn lowercase(text: &str) -> String {
 }
 
 /// A field that must be a string and not empty; `name` says where it is.
+#[inline]
 pub(crate) fn present<'a>(field: Option<Value<'a>>, name: &str) -> Result<Text<'a>, Reject> {
+    match field {
+        Some(Value::Text(text)) if !text.is_empty() => Ok(text),
+        _ => Err(missing(field, name)),
+    }
+}
+
+#[cold]
+fn missing(field: Option<Value<'_>>, name: &str) -> Reject {
     let found = match field {
-        Some(Value::Text(text)) if !text.is_empty() => return Ok(text),
         Some(Value::Text(_)) => "empty",
         Some(_) => "not a string",
         None => "absent",
     };
     let detail = format!("{name} is {found}; it must be a string that is not empty");
-    Err(Reject::new(Reason::MissingField, name, detail))
+    Reject::new(Reason::MissingField, name, detail)
 }
 
 /// A rev that may be stored: one far in the future would freeze its record.

@@ -46,6 +46,12 @@ impl<'a> Text<'a> {
         (!self.has_escapes()).then(|| self.source())
     }
 
+    /// The same as bytes.
+    #[inline]
+    pub(crate) fn plain_bytes(self) -> Option<&'a [u8]> {
+        (!self.has_escapes()).then(|| &self.tree.source.as_bytes()[self.word.place()])
+    }
+
     /// What a text with escapes consists of.
     pub(crate) fn pieces(self) -> Pieces<'a> {
         Pieces::new(self.source())
@@ -90,13 +96,17 @@ impl<'a> Text<'a> {
     }
 
     /// Decoded like [`Self::decoded`], in an arena.
+    #[inline]
     pub(crate) fn decoded_in(self, arena: &'a Arena) -> &'a str {
-        kept(self.decoded(), arena)
+        self.plain()
+            .unwrap_or_else(|| arena.keep_text(self.joined(|_| true)))
     }
 
     /// Cleaned like [`Self::cleaned`], in an arena.
+    #[inline]
     pub(crate) fn cleaned_in(self, arena: &'a Arena) -> &'a str {
-        kept(self.cleaned(), arena)
+        self.plain()
+            .unwrap_or_else(|| arena.keep_text(self.joined(|unit| unit != 0)))
     }
 
     /// No fewer bytes than the decoded text has.
@@ -112,9 +122,15 @@ impl<'a> Text<'a> {
     }
 
     /// Whether PostgreSQL takes the text as it is.
+    #[inline]
     pub fn is_clean(self) -> bool {
-        let is_clean = |unit| unit != 0 && char::from_u32(unit).is_some();
-        !self.has_escapes() || self.units().all(is_clean)
+        !self.has_escapes() || self.has_clean_units()
+    }
+
+    #[cold]
+    fn has_clean_units(self) -> bool {
+        self.units()
+            .all(|unit| unit != 0 && char::from_u32(unit).is_some())
     }
 
     /// By code points; lone surrogates are such, too.
