@@ -43,6 +43,13 @@ impl Arena {
         self.small.alloc_slice_copy(slice)
     }
 
+    pub(crate) fn alloc_slice_fill_iter<T: Copy>(
+        &self,
+        items: impl ExactSizeIterator<Item = T>,
+    ) -> &[T] {
+        self.small.alloc_slice_fill_iter(items)
+    }
+
     pub(crate) fn alloc<T: Copy>(&self, value: T) -> &T {
         self.small.alloc(value)
     }

@@ -9,9 +9,8 @@ mod validate;
 use std::sync::LazyLock;
 
 pub use documents::COLLECTIONS;
-pub(crate) use types::Property;
-use types::Registry;
-pub(crate) use validate::Violation;
+use types::{DeclaredMember, Registry};
+use validate::{Verdict, Violation};
 
 use crate::value::Value;
 
@@ -51,18 +50,24 @@ impl Collection {
         COLLECTIONS[self.index]
     }
 
-    /// The properties that its lexicon declares.
-    pub(crate) fn properties(self) -> &'static [Property] {
-        REGISTRY.record(self.index)
+    /// The members of a record that its lexicon declares, each with its property.
+    pub(crate) fn declared(self, record: Option<Value<'_>>) -> Vec<DeclaredMember<'_>> {
+        let object = record.and_then(Value::as_object);
+        let properties = REGISTRY.record(self.index);
+        object.map_or_else(Vec::new, |object| properties.declared(object))
     }
 
-    /// Checks a record against the lexicon.
-    pub(crate) fn validate(self, record: Option<Value<'_>>) -> Result<(), Violation> {
+    /// Checks a record against the lexicon; `declared` are those of its members.
+    pub(crate) fn validate(
+        self,
+        record: Option<Value<'_>>,
+        declared: &[DeclaredMember<'_>],
+    ) -> Verdict {
         match record {
             // There is nothing to store.
             None => Err(Violation::new("a record")),
             Some(_) if self.nsid() == NEVER_VALIDATED => Ok(()),
-            Some(record) => validate::record(&REGISTRY, self, record),
+            Some(record) => validate::record(&REGISTRY, self, record, declared),
         }
     }
 }

@@ -40,12 +40,14 @@ pub(crate) fn decode<'a>(
     if document.has_faults {
         refuse_faults(record)?;
     }
+    let object = record.and_then(Value::as_object);
+    let declared = collection.declared(record);
     collection
-        .validate(record)
+        .validate(record, &declared)
         .map_err(|violation| Reject::new(Reason::InvalidRecord, violation.path(), &violation))?;
     let record = record.unwrap_or(Value::Null);
-    let object = record.as_object();
-    let properties = object.map_or(&[][..], |object| declared(collection, object, arena));
+    let properties = declared.iter().map(|(member, _)| *member);
+    let properties = arena.alloc_slice_fill_iter(properties);
     let find = |name: &str| properties.iter().find(|member| member.key == *name);
     let created_at = find("createdAt").and_then(|member| member.value.as_text());
     let json = match document.source_of_record {
@@ -120,14 +122,6 @@ fn normalized<'a>(text: Text<'a>, arena: &'a Arena) -> Option<&'a str> {
         Cow::Owned(text) => Cow::Owned(normalize_created_at(&text)?.into_owned()),
     };
     Some(kept(normalized, arena))
-}
-
-fn declared<'a>(collection: Collection, object: Object<'a>, arena: &'a Arena) -> &'a [Member<'a>] {
-    let names = collection.properties();
-    let is_declared =
-        |member: &Member<'_>| names.iter().any(|property| member.key == *property.name);
-    let found: Vec<_> = object.members().filter(is_declared).collect();
-    arena.alloc_slice_copy(&found)
 }
 
 /// Fails at the first object that looks like a link, bytes or a blob and is none.

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::definition::{
     Result, fault, length, number, object, only, plain, require, text, texts, whole,
 };
-use super::types::{Format, Property, Range, Registry, TextRules, Type, TypeId, UnionMember};
+use super::types::{
+    Format, Properties, Property, Range, Registry, TextRules, Type, TypeId, UnionMember,
+};
 use crate::Arena;
 use crate::format_names;
 use crate::json::Parser;
@@ -61,7 +63,7 @@ impl Compiler {
     }
 
     /// The properties of a record. Nothing refers to records, so they may be taken away.
-    fn take_record(&mut self, nsid: &str) -> Result<Vec<Property>> {
+    fn take_record(&mut self, nsid: &str) -> Result<Properties> {
         let Some(id) = self.ids.get(nsid) else {
             return fault(format!("no document defines {nsid}"));
         };
@@ -152,7 +154,10 @@ impl Compiler {
                 is_nullable: nullable.contains(&name),
             });
         }
-        Ok(Type::Object(properties))
+        if properties.len() >= usize::from(u8::MAX) {
+            return fault(format!("{nsid}: an object of too many properties"));
+        }
+        Ok(Type::Object(Properties::new(properties)))
     }
 
     fn union(&mut self, nsid: &str, definition: Object<'_>) -> Result<Type> {
@@ -190,15 +195,15 @@ fn text_rules(definition: Object<'_>) -> Result<TextRules> {
         None => None,
         Some(_) => Some(format_named(text(definition, "format")?)?),
     };
-    Ok(TextRules {
-        length: length(definition)?,
-        graphemes: Range {
+    Ok(TextRules::new(
+        length(definition)?,
+        Range {
             min: whole(definition, "minGraphemes")?,
             max: whole(definition, "maxGraphemes")?,
         },
         format,
-        choices: choices(definition, |value| plain(value).map(str::to_owned))?,
-    })
+        choices(definition, |value| plain(value).map(str::to_owned))?,
+    ))
 }
 
 /// The values that `enum` or `const` leaves.

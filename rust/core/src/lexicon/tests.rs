@@ -1,13 +1,17 @@
+use std::collections::HashSet;
+
+use super::types::{Properties, Type};
 use super::*;
 use crate::Arena;
 use crate::json::Parser;
+use crate::members::mark;
 
 fn violation_of(collection: &str, record: &str) -> Option<String> {
     let arena = Arena::new();
     let document = Parser::default().parse(record, &arena).unwrap();
-    let verdict = collection_named(collection)
-        .unwrap()
-        .validate(Some(document.value));
+    let collection = collection_named(collection).unwrap();
+    let record = Some(document.value);
+    let verdict = collection.validate(record, &collection.declared(record));
     verdict.err().map(|violation| violation.to_string())
 }
 
@@ -38,9 +42,31 @@ fn the_documents_compile_and_every_collection_has_one() {
     for nsid in COLLECTIONS {
         let collection = collection_named(nsid).unwrap();
         assert_eq!(collection.nsid(), nsid);
-        assert!(!collection.properties().is_empty(), "{nsid}");
+        assert!(
+            !REGISTRY.record(collection.index()).all.is_empty(),
+            "{nsid}"
+        );
     }
     assert!(collection_named("app.bsky.feed.posts").is_none());
+}
+
+#[test]
+fn keys_of_an_object_have_different_marks() {
+    let of = |properties: &Properties| -> Vec<String> {
+        let names = properties.all.iter().map(|property| property.name.clone());
+        names.chain(["$type".to_owned()]).collect()
+    };
+    let nested = REGISTRY.types.iter().filter_map(|found| match found {
+        Type::Object(properties) => Some(of(properties)),
+        _ => None,
+    });
+    let message = "type seq time did commit rev collection rkey cid record active status";
+    let others = [message, "$type ref mimeType size"]
+        .map(|keys| keys.split(' ').map(str::to_owned).collect());
+    for keys in nested.chain(REGISTRY.records.iter().map(of)).chain(others) {
+        let marks: HashSet<usize> = keys.iter().map(|key| mark(key.as_bytes())).collect();
+        assert_eq!(marks.len(), keys.len(), "{keys:?}");
+    }
 }
 
 #[test]
@@ -62,7 +88,8 @@ fn the_catalog_of_lexicon_features_is_judged_as_published() {
             // The reference does not enforce the size of blobs.
             let expected = expected || name == "blob too large";
             let data = case.get("data").unwrap().as_object().unwrap();
-            let verdict = validate::object(&registry, registry.record(0), data);
+            let properties = registry.record(0);
+            let verdict = validate::object(&registry, properties, data, &properties.declared(data));
             assert_eq!(verdict.is_ok(), expected, "{name}: {verdict:?}");
         }
         cases.len()
@@ -141,7 +168,7 @@ fn a_chat_declaration_may_be_anything() {
         assert_eq!(violation_of("chat.bsky.actor.declaration", record), None);
     }
     let collection = collection_named("chat.bsky.actor.declaration").unwrap();
-    assert!(collection.validate(None).is_err());
+    assert!(collection.validate(None, &[]).is_err());
 }
 
 #[test]

@@ -3,14 +3,19 @@
 use std::fmt;
 
 use super::Collection;
-use super::types::{Property, Range, Registry, TextRules, Type, TypeId, UnionMember};
+use super::types::{
+    DeclaredMember, Properties, Property, Range, Registry, TextRules, Type, TypeId, UnionMember,
+};
 use crate::graphemes::grapheme_count_at_most;
 use crate::text::Text;
 use crate::value::{Array, Object, Value};
 
-/// A rule that a record breaks, and where.
+/// A rule that a record breaks, and where. There are few, so they take no room in what is returned where there is none.
 #[derive(Debug)]
-pub(crate) struct Violation {
+pub(crate) struct Violation(Box<Broken>);
+
+#[derive(Debug)]
+struct Broken {
     /// From the innermost outwards.
     steps: Vec<Step>,
     rule: String,
@@ -24,21 +29,23 @@ enum Step {
 
 impl Violation {
     /// `rule` completes "must be".
+    #[cold]
     pub(super) fn new(rule: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Broken {
             steps: Vec::new(),
             rule: rule.into(),
-        }
+        }))
     }
 
+    #[cold]
     fn at(mut self, step: Step) -> Self {
-        self.steps.push(step);
+        self.0.steps.push(step);
         self
     }
 
     /// Keys and indexes with slashes between them; empty for the record itself.
     pub(crate) fn path(&self) -> String {
-        let steps = self.steps.iter().rev().map(|step| match step {
+        let steps = self.0.steps.iter().rev().map(|step| match step {
             Step::Key(key) => key.clone(),
             Step::Index(index) => index.to_string(),
         });
@@ -50,11 +57,11 @@ impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path();
         let place = if path.is_empty() { "the record" } else { &path };
-        write!(formatter, "{place} must be {}", self.rule)
+        write!(formatter, "{place} must be {}", self.0.rule)
     }
 }
 
-type Verdict = Result<(), Violation>;
+pub(crate) type Verdict = Result<(), Violation>;
 
 /// `rule` completes "must be".
 fn ensure<R: Into<String>>(is_kept: bool, rule: impl FnOnce() -> R) -> Verdict {
@@ -66,7 +73,12 @@ fn ensure<R: Into<String>>(is_kept: bool, rule: impl FnOnce() -> R) -> Verdict {
 }
 
 /// Checks a record of a collection.
-pub(super) fn record(registry: &Registry, collection: Collection, record: Value<'_>) -> Verdict {
+pub(super) fn record(
+    registry: &Registry,
+    collection: Collection,
+    record: Value<'_>,
+    declared: &[DeclaredMember<'_>],
+) -> Verdict {
     let Value::Object(found) = record else {
         return Err(Violation::new("an object"));
     };
@@ -76,86 +88,138 @@ pub(super) fn record(registry: &Registry, collection: Collection, record: Value<
     });
     ensure(is_own_type, || collection.nsid())
         .map_err(|violation| violation.at(Step::Key("$type".to_owned())))?;
-    object(registry, registry.record(collection.index()), found)
+    object(
+        registry,
+        registry.record(collection.index()),
+        found,
+        declared,
+    )
 }
 
-pub(super) fn object(registry: &Registry, properties: &[Property], found: Object<'_>) -> Verdict {
-    for property in properties {
-        let verdict = match found.get(&property.name) {
-            None if property.is_required => Err(Violation::new("present")),
-            None => Ok(()),
-            Some(Value::Null) if property.is_nullable => Ok(()),
-            Some(value) => check(registry, property.id, value),
-        };
-        verdict.map_err(|violation| violation.at(Step::Key(property.name.clone())))?;
-    }
-    Ok(())
-}
-
-fn check(registry: &Registry, id: TypeId, value: Value<'_>) -> Verdict {
-    match (registry.get(id), value) {
-        (Type::Text(rules), Value::Text(value)) => text(rules, value),
-        (Type::Object(properties), Value::Object(found)) => object(registry, properties, found),
-        (Type::Union { members, is_closed }, value) => union(registry, members, *is_closed, value),
-        (Type::Array { items, length }, Value::Array(values)) => {
-            array(registry, *items, *length, values)
-        }
-        (Type::Integer { range, choices }, Value::Number(number)) if number.fract() == 0.0 => {
-            in_range(*range, &number, "")?;
-            one_of(choices.as_deref(), &number)
-        }
-        (Type::Bytes(range), Value::Bytes(base64)) => {
-            in_range(*range, &(base64.base64().len() * 3 / 4), " bytes long")
-        }
-        (Type::Boolean, Value::Bool(_))
-        | (Type::Link, Value::Link(_))
-        | (Type::Blob, Value::Blob(_))
-        | (
-            Type::Unknown,
-            Value::Object(_) | Value::Array(_) | Value::Link(_) | Value::Bytes(_) | Value::Blob(_),
-        ) => Ok(()),
-        (other, _) => Err(Violation::new(match other {
-            Type::Unfinished => "nothing",
-            Type::Boolean => "true or false",
-            Type::Integer { .. } => "an integer",
-            Type::Text(_) => "a string",
-            Type::Bytes(_) => "bytes ($bytes)",
-            Type::Link => "a link ($link)",
-            Type::Blob => "a blob with exactly the keys $type, ref, mimeType, size",
-            Type::Array { .. } => "an array",
-            Type::Object(_) | Type::Unknown | Type::Union { .. } => "an object",
-        })),
-    }
-}
-
-fn array(registry: &Registry, items: TypeId, length: Range<usize>, values: Array<'_>) -> Verdict {
-    in_range(length, &values.len(), " items long")?;
-    for (index, value) in values.items().enumerate() {
-        check(registry, items, value).map_err(|violation| violation.at(Step::Index(index)))?;
-    }
-    Ok(())
-}
-
-fn union(
+/// Checks an object. Of what is wrong the first in the order of the lexicon counts.
+pub(super) fn object(
     registry: &Registry,
-    members: &[UnionMember],
-    is_closed: bool,
-    value: Value<'_>,
+    properties: &Properties,
+    found: Object<'_>,
+    declared: &[DeclaredMember<'_>],
 ) -> Verdict {
-    let type_name = value.as_object().and_then(|object| object.text("$type"));
-    let Some(type_name) = type_name else {
-        return Err(Violation::new("an object with a $type"));
-    };
-    let type_name = type_name.decoded();
-    let name = type_name.strip_prefix("lex:").unwrap_or(&type_name);
-    let name = name.strip_suffix("#main").unwrap_or(name);
-    if let Some(member) = members.iter().find(|member| member.name == name) {
-        return check(registry, member.id, value);
+    let check = |order| Check { registry, order };
+    let members = declared
+        .iter()
+        .map(|(member, property)| (*property, member.value));
+    check(Order::Members)
+        .members(properties, members)
+        .or_else(|_| check(Order::Properties).object(properties, found))
+}
+
+/// What an object is walked by. Members are fewer, so this is quicker, and says as well whether anything is wrong.
+#[derive(Clone, Copy)]
+enum Order {
+    Members,
+    Properties,
+}
+
+#[derive(Clone, Copy)]
+struct Check<'r> {
+    registry: &'r Registry,
+    order: Order,
+}
+
+impl Check<'_> {
+    fn object(self, properties: &Properties, found: Object<'_>) -> Verdict {
+        match self.order {
+            Order::Members => {
+                let members = found.members();
+                let declared = members
+                    .filter_map(|member| Some((properties.named(member.key)?, member.value)));
+                self.members(properties, declared)
+            }
+            Order::Properties => properties.all.iter().try_for_each(|property| {
+                let verdict = match found.get(&property.name) {
+                    None => ensure(!property.is_required, || "present"),
+                    Some(value) => self.property(property, value),
+                };
+                verdict.map_err(|violation| violation.at(Step::Key(property.name.clone())))
+            }),
+        }
     }
-    // The reference resolves the name before it looks for it; these fail there.
-    let is_resolvable = !type_name.starts_with('#') && type_name.matches('#').count() < 2;
-    ensure(is_resolvable, || "an object whose $type names a definition")?;
-    ensure(!is_closed, || "of one of the types of a closed union")
+
+    /// Which of several violations it finds, and where, means nothing.
+    fn members<'v>(
+        self,
+        properties: &Properties,
+        declared: impl Iterator<Item = (&'v Property, Value<'v>)>,
+    ) -> Verdict {
+        let mut missing = properties.required;
+        for (property, value) in declared {
+            self.property(property, value)?;
+            missing -= usize::from(property.is_required);
+        }
+        ensure(missing == 0, || "present")
+    }
+
+    fn property(self, property: &Property, value: Value<'_>) -> Verdict {
+        match value {
+            Value::Null if property.is_nullable => Ok(()),
+            _ => self.value(property.id, value),
+        }
+    }
+
+    fn value(self, id: TypeId, value: Value<'_>) -> Verdict {
+        match (self.registry.get(id), value) {
+            (Type::Text(rules), Value::Text(value)) => text(rules, value),
+            (Type::Object(properties), Value::Object(found)) => self.object(properties, found),
+            (Type::Union { members, is_closed }, value) => self.union(members, *is_closed, value),
+            (Type::Array { items, length }, Value::Array(values)) => {
+                self.array(*items, *length, values)
+            }
+            (Type::Integer { range, choices }, Value::Number(number)) if number.fract() == 0.0 => {
+                in_range(*range, &number, "")?;
+                one_of(choices.as_deref(), &number)
+            }
+            (Type::Bytes(range), Value::Bytes(base64)) => {
+                in_range(*range, &(base64.base64().len() * 3 / 4), " bytes long")
+            }
+            (Type::Boolean, Value::Bool(_))
+            | (Type::Link, Value::Link(_))
+            | (Type::Blob, Value::Blob(_))
+            | (
+                Type::Unknown,
+                Value::Object(_)
+                | Value::Array(_)
+                | Value::Link(_)
+                | Value::Bytes(_)
+                | Value::Blob(_),
+            ) => Ok(()),
+            (other, _) => Err(Violation::new(other.description())),
+        }
+    }
+
+    fn array(self, items: TypeId, length: Range<usize>, values: Array<'_>) -> Verdict {
+        in_range(length, &values.len(), " items long")?;
+        for (index, value) in values.items().enumerate() {
+            self.value(items, value)
+                .map_err(|violation| violation.at(Step::Index(index)))?;
+        }
+        Ok(())
+    }
+
+    fn union(self, members: &[UnionMember], is_closed: bool, value: Value<'_>) -> Verdict {
+        let type_name = value.as_object().and_then(|object| object.text("$type"));
+        let Some(type_name) = type_name else {
+            return Err(Violation::new("an object with a $type"));
+        };
+        let type_name = type_name.decoded();
+        let name = type_name.strip_prefix("lex:").unwrap_or(&type_name);
+        let name = name.strip_suffix("#main").unwrap_or(name);
+        if let Some(member) = members.iter().find(|member| member.name == name) {
+            return self.value(member.id, value);
+        }
+        // The reference resolves the name before it looks for it; these fail there.
+        let is_resolvable = !type_name.starts_with('#') && type_name.matches('#').count() < 2;
+        ensure(is_resolvable, || "an object whose $type names a definition")?;
+        ensure(!is_closed, || "of one of the types of a closed union")
+    }
 }
 
 fn text(rules: &TextRules, value: Text<'_>) -> Verdict {
