@@ -56,7 +56,7 @@ fn records(file: &[u8], cut: usize) -> Vec<Result<(Vec<u8>, usize), FaultKind>> 
             Ok(Some(entry)) => {
                 let before = found.iter().rev().find_map(|item| item.as_ref().ok());
                 assert!(before.is_none_or(|(key, _)| *key < entry.key));
-                let mut text = String::new();
+                let mut text = Vec::new();
                 let record = records.record(&entry, &mut text);
                 found.push(record.map(|()| (entry.key, text.len())).map_err(kind));
             }
