@@ -13,6 +13,7 @@ from indexer.connections.redis_connection import open_redis
 from indexer.errors import UnavailableError
 from indexer.identity import DidCache, Resolver
 from indexer.schema.check import check_url
+from indexer.sink.faults import LOST
 from indexer.sink.statements import Statements
 
 log = structlog.get_logger()
@@ -59,5 +60,5 @@ def resolver_of(settings: Settings, cache: DidCache) -> Resolver:
 async def _closed(pool: Pool) -> None:
     try:
         await asyncio.wait_for(pool.close(), 5)
-    except (TimeoutError, asyncpg.PostgresError, OSError):
+    except (asyncpg.PostgresError, *LOST):
         pool.terminate()

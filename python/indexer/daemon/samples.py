@@ -15,6 +15,7 @@ from indexer.connections.database import Pool
 from indexer.lane.pipeline import Lane
 from indexer.metrics import Metrics
 from indexer.removal.jobs import Jobs
+from indexer.sink.faults import LOST
 
 SAMPLE_S = 5
 
@@ -32,7 +33,7 @@ async def keep_fresh(lanes: Sequence[Lane[Any]], redis: Redis, pool: Pool, delet
     """Ask for them again and again, for ever."""
     while True:
         metrics.db_connections.set(pool.get_size())
-        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        with contextlib.suppress(asyncpg.PostgresError, *LOST):
             for step, number in (await deletions.waiting()).items():
                 metrics.account_deletions.labels(step).set(number)
         for lane in lanes:

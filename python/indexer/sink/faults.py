@@ -19,7 +19,7 @@ _CONTENTION = ("40", "55P03", "55006", "57014")
 _DATA = ("22", "23", "44", "54")
 
 
-_LOST = (
+LOST = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # the driver lost its place: a server that ends says so between two answers
     OSError,
@@ -44,7 +44,7 @@ def fault_class(error: BaseException) -> FaultClass:
         if sqlstate.startswith(_DATA):
             return "data"
         return "outage" if sqlstate.startswith(_OUTAGE) else "programming"
-    if isinstance(error, _LOST):
+    if isinstance(error, LOST):
         return "outage"
     return "programming"
 

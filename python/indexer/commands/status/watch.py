@@ -26,6 +26,7 @@ from indexer.connections.database import Connection
 from indexer.connections.redis_connection import open_redis
 from indexer.errors import ConfigError, UnavailableError
 from indexer.schema.connection import connected
+from indexer.sink.faults import LOST
 
 REMEMBERED_S = 60.0
 """Rates are those of so long."""
@@ -33,7 +34,7 @@ CONNECT_S = 5.0
 LEDGER_S = 20.0
 """Longer than all its reads may last."""
 
-_AWAY = (asyncpg.InterfaceError, asyncpg.PostgresError, OSError)
+_AWAY = (asyncpg.PostgresError, *LOST)
 
 
 @dataclass(frozen=True, slots=True)
