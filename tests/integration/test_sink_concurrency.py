@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from indexer.sink.commit import Sink
 from indexer.sink.reads import Reads
 from tests.integration.invariants import broken
 from tests.integration.writing import Writing, snapshot, writing, wrong_counters
@@ -85,7 +86,18 @@ async def test_record_that_a_neighbour_inserts_meanwhile_is_read_again(database:
         assert await sink.value("SELECT count(*) FROM indexer.dead_letter") == 1
 
 
-async def test_like_that_a_neighbour_inserts_meanwhile_makes_ours_a_duplicate(database: str) -> None:
+@pytest.mark.parametrize("careful", [False, True])
+async def test_like_that_a_neighbour_inserts_meanwhile_makes_ours_a_duplicate(
+    database: str, monkeypatch: pytest.MonkeyPatch, careful: bool
+) -> None:
+    """Also in the try after one that was in vain, which copies nothing."""
+    if careful:
+        real = Sink._transaction
+
+        async def later_try(self: Sink, *arguments: Any, **_: bool) -> None:
+            await real(self, *arguments, careful=True)
+
+        monkeypatch.setattr(Sink, "_transaction", later_try)
     theirs, ours = like_uri(B, "a"), like_uri(B, "b")
     columns = 'uri, cid, creator, subject, "subjectCid", "createdAt", "indexedAt"'
     values = f"'{theirs}', '{cid('a')}', '{B}', '{P}', '{cid(1)}', '2025-10-20T09:00:00.000Z', '2025-10-20T10:00:00Z'"
@@ -105,6 +117,8 @@ async def test_like_that_a_neighbour_inserts_meanwhile_makes_ours_a_duplicate(da
         assert [tuple(row) for row in await sink.fetch('SELECT uri, "duplicateOf" FROM duplicate_record')] == [
             (ours, theirs)
         ]
+        likes = await sink.value('SELECT sum("likeCount") FROM post_agg WHERE uri = $1', P)
+        assert not likes, "theirs was not counted, ours is none"
 
 
 async def test_like_that_moves_to_another_post_while_its_duplicate_is_read_leaves_its_place(

@@ -137,6 +137,9 @@ MUTANTS = (
         "                columns = (list(column) for column in zip(*rows, strict=True))\n"
         "                await self.connection.execute(self.statements.insert(table), *columns)\n"
         "            return\n",
+        (
+            "tests/integration/test_sink_concurrency.py::test_like_that_a_neighbour_inserts_meanwhile_makes_ours_a_duplicate",
+        ),
     ),
     Mutant(
         "notifications of a deleted record stay",
