@@ -19,7 +19,7 @@ SETTINGS = {
     "full_page_writes": "on",
     "wal_level": "replica",
     "shared_buffers": f"{_SHARED_BUFFERS_MB}MB",
-    "max_wal_size": "4GB",  # no checkpoint in the middle of one round and not of the other
+    "max_wal_size": "16GB",  # no checkpoint in the middle of one round and not of the other
     "checkpoint_timeout": "30min",
 }
 EMPTY = "template_bench"
