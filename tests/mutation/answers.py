@@ -30,7 +30,7 @@ MUTANTS = (
     ),
     Mutant(
         "a lost connection halts the lane",
-        "sink/faults.py",
+        "connections/database.py",
         "    asyncpg.InterfaceError,\n",
         "",
         ("tests/unit/test_docs.py::test_lost_connections_are_outages",),

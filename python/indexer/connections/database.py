@@ -20,6 +20,16 @@ else:  # generic for the type checker only
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
+LOST_CONNECTION = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver lost its place: a server that ends says so between two answers
+    OSError,
+    TimeoutError,
+    EOFError,
+)
+"""Errors of a connection, without a SQLSTATE."""
+POSTGRES_FAULTS = (asyncpg.PostgresError, *LOST_CONNECTION)
+"""What a question to PostgreSQL may end with instead of an answer."""
 APPLICATION = "indexer"
 COMMAND_TIMEOUT_S = 90
 """For a server that does not answer; it gives a statement up after 60 s."""

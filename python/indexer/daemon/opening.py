@@ -3,17 +3,15 @@
 import asyncio
 import contextlib
 
-import asyncpg
 import structlog
 from redis.asyncio import Redis
 
 from indexer.configuration.settings import Settings
-from indexer.connections.database import Pool, open_pool
+from indexer.connections.database import POSTGRES_FAULTS, Pool, open_pool
 from indexer.connections.redis_connection import open_redis
 from indexer.errors import UnavailableError
 from indexer.identity import DidCache, Resolver
 from indexer.schema.check import check_url
-from indexer.sink.faults import LOST
 from indexer.sink.statements import Statements
 
 log = structlog.get_logger()
@@ -60,5 +58,5 @@ def resolver_of(settings: Settings, cache: DidCache) -> Resolver:
 async def _closed(pool: Pool) -> None:
     try:
         await asyncio.wait_for(pool.close(), 5)
-    except (asyncpg.PostgresError, *LOST):
+    except POSTGRES_FAULTS:
         pool.terminate()

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from indexer.connections.database import Pool
+from indexer.connections.database import POSTGRES_FAULTS, Pool
 from indexer.lane.pipeline import Lane
 from indexer.metrics import Metrics
 from indexer.removal.jobs import Jobs
-from indexer.sink.faults import LOST
 
 SAMPLE_S = 5
 
@@ -33,7 +31,7 @@ async def keep_fresh(lanes: Sequence[Lane[Any]], redis: Redis, pool: Pool, delet
     """Ask for them again and again, for ever."""
     while True:
         metrics.db_connections.set(pool.get_size())
-        with contextlib.suppress(asyncpg.PostgresError, *LOST):
+        with contextlib.suppress(*POSTGRES_FAULTS):
             for step, number in (await deletions.waiting()).items():
                 metrics.account_deletions.labels(step).set(number)
         for lane in lanes:

@@ -2,16 +2,12 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
 
 import asyncpg
 
 from indexer.configuration import secrets, values
+from indexer.connections.database import POSTGRES_FAULTS, Connection
 from indexer.errors import ConfigError, SchemaError, UnavailableError
-
-if TYPE_CHECKING:
-    from indexer.connections.database import Connection
-
 
 CONNECT_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 300.0  # building the AppView's indexes on empty tables takes one
@@ -37,8 +33,7 @@ async def connected(
         raise ConfigError(
             f"{values.masked_secret(url)} was refused", secrets.quoted(fault, url), "correct DB_POSTGRES_URL"
         ) from None
-    except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as fault:
-        # TimeoutError is an OSError.
+    except POSTGRES_FAULTS as fault:
         raise UnavailableError(
             f"{values.masked_secret(url)} cannot be reached",
             secrets.quoted(fault, url),

@@ -10,23 +10,13 @@
 
 from typing import Literal
 
-import asyncpg
+from indexer.connections.database import LOST_CONNECTION
 
 FaultClass = Literal["outage", "contention", "data", "programming"]
 
 _OUTAGE = ("08", "25006", "25P03", "25P04", "28", "3D", "53", "57", "58")
 _CONTENTION = ("40", "55P03", "55006", "57014")
 _DATA = ("22", "23", "44", "54")
-
-
-LOST = (
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the driver lost its place: a server that ends says so between two answers
-    OSError,
-    TimeoutError,
-    EOFError,
-)
-"""Errors of a connection, without a SQLSTATE."""
 
 
 class MovedError(Exception):
@@ -44,7 +34,7 @@ def fault_class(error: BaseException) -> FaultClass:
         if sqlstate.startswith(_DATA):
             return "data"
         return "outage" if sqlstate.startswith(_OUTAGE) else "programming"
-    if isinstance(error, LOST):
+    if isinstance(error, LOST_CONNECTION):
         return "outage"
     return "programming"
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
-from indexer.connections.database import Connection, rolled_back_on_error
+from indexer.connections.database import POSTGRES_FAULTS, Connection, rolled_back_on_error
 from indexer.errors import SchemaError, StoppedEarlyError
 from indexer.schema.connection import connected
 from indexer.sink.statements import Statements
@@ -140,7 +140,7 @@ async def opened(url: str) -> AsyncIterator[Letters]:
                 str(fault),
                 "grant it what `indexer schema create --print-sql` shows",
             ) from None
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as fault:
+        except POSTGRES_FAULTS as fault:
             raise StoppedEarlyError(
                 "the database failed on the way",
                 str(fault) or type(fault).__name__,

@@ -9,6 +9,8 @@ from typing import Self
 
 import asyncpg
 
+from indexer.connections.database import POSTGRES_FAULTS
+
 CONNECT_S = 3.0
 ANSWER_S = 3.0
 
@@ -27,7 +29,7 @@ class Console:
     async def __aenter__(self) -> Self:
         try:
             self._connection = await asyncpg.connect(self._url, statement_cache_size=0, timeout=CONNECT_S)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as fault:
+        except POSTGRES_FAULTS as fault:
             raise NoConsoleError(f"no console of a pooler: {fault or type(fault).__name__}") from None
         self.version, _, is_pooler = str(self._connection.get_settings().server_version).partition("/")
         self._transport: asyncio.Transport | None = getattr(self._connection, "_transport", None)

@@ -13,6 +13,7 @@ from indexer.commands.doctor.checks import CHECKS, Check
 from indexer.commands.doctor.finding import Fact, Finding, Unseen, Yielded
 from indexer.commands.doctor.subject import Subject, UnusableError
 from indexer.configuration import secrets, values
+from indexer.connections.database import POSTGRES_FAULTS
 from indexer.connections.redis_connection import open_redis
 from indexer.errors import ConfigError, IndexerError
 from indexer.schema.connection import connected
@@ -108,7 +109,7 @@ async def _asked(check: Check, subject: Subject) -> list[Yielded]:
         found.append(Unseen(check.area, check.name, f"this role may not look: {values.mask(str(fault))}"))
     except asyncpg.QueryCanceledError:
         found.append(Unseen(check.area, check.name, "the database takes too long to answer"))
-    except (RedisError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as fault:
+    except (RedisError, *POSTGRES_FAULTS) as fault:
         known = pooler.refused(str(fault))
         why = values.mask(str(fault)) or type(fault).__name__
         found.append(known or Unseen(check.area, check.name, f"the server failed: {why}"))
@@ -169,7 +170,7 @@ async def _open_database(subject: Subject, stack: AsyncExitStack, opening: list[
         known = pooler.refused(fault.cause)
         opening.append(known or Finding(code, fault.what, f"`run` does not start: {fault.cause}", fault.remedy))
         return
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as fault:
+    except (ValueError, *POSTGRES_FAULTS) as fault:
         why = secrets.quoted(fault, url)
         what = f"{values.masked_secret(url)} does not answer"
         opening.append(Finding("postgres.unreachable", what, f"`run` does not start: {why}", "correct DB_POSTGRES_URL"))

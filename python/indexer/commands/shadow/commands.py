@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
 from redis.exceptions import RedisError
 
 from indexer.commands.handover.holdings import Group
@@ -17,6 +16,7 @@ from indexer.commands.shadow.report import Report, StreamResult
 from indexer.commands.shadow.staging import Layout
 from indexer.commands.shadow.stream import EventComparison, LabelComparison, Limits, StreamComparison
 from indexer.configuration import secrets
+from indexer.connections.database import POSTGRES_FAULTS
 from indexer.connections.redis_connection import open_redis
 from indexer.errors import ExitCode, StoppedEarlyError, UnavailableError
 from indexer.fold.accounts import AccountRules
@@ -78,7 +78,7 @@ async def _work(settings: Mapping[str, Any], limits: Limits, terminal: Terminal,
             secrets.quoted(fault, settings["redis_url"]),
             "see `indexer doctor`, and start again",
         ) from None
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as fault:
+    except POSTGRES_FAULTS as fault:
         raise StoppedEarlyError(
             "PostgreSQL broke off the comparison",
             f"{type(fault).__name__}: {secrets.quoted(fault, settings['postgres_url'])}",

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
@@ -22,19 +21,16 @@ from indexer.commands.status.instance import Instance, ask
 from indexer.commands.status.ledger import Ledger, ledger
 from indexer.commands.status.queues import Memory, Queue
 from indexer.configuration import secrets, values
-from indexer.connections.database import Connection
+from indexer.connections.database import POSTGRES_FAULTS, Connection
 from indexer.connections.redis_connection import open_redis
 from indexer.errors import ConfigError, UnavailableError
 from indexer.schema.connection import connected
-from indexer.sink.faults import LOST
 
 REMEMBERED_S = 60.0
 """Rates are those of so long."""
 CONNECT_S = 5.0
 LEDGER_S = 20.0
 """Longer than all its reads may last."""
-
-_AWAY = (asyncpg.PostgresError, *LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +155,7 @@ class Watch:
             return await self._read_ledger(), None
         except (UnavailableError, ConfigError) as fault:
             return Ledger(), fault
-        except _AWAY as fault:
+        except POSTGRES_FAULTS as fault:
             if self._database is not None:
                 self._database.terminate()
             what = f"{values.masked_secret(url)} does not answer"

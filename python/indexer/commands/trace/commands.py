@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from io import TextIOWrapper
 from typing import Any
 
-import asyncpg
 import orjson
 from redis.exceptions import RedisError
 
@@ -14,6 +13,7 @@ from indexer.commands.trace.facts import Fact, Target, verdict
 from indexer.commands.trace.streams import Looked, facts_of, look, speed
 from indexer.commands.trace.tables import Tables
 from indexer.configuration import secrets
+from indexer.connections.database import POSTGRES_FAULTS
 from indexer.connections.redis_connection import open_redis
 from indexer.errors import ExitCode, UnavailableError
 from indexer.schema.connection import connected, needing_to_read
@@ -62,7 +62,7 @@ async def _facts(
             secrets.quoted(fault, settings["redis_url"]),
             "see `indexer doctor`, and try again",
         ) from None
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as fault:
+    except POSTGRES_FAULTS as fault:
         raise UnavailableError(
             "PostgreSQL refused or broke off a read",
             f"{type(fault).__name__}: {secrets.quoted(fault, settings['postgres_url'])}",
