@@ -7,7 +7,7 @@ import pytest
 
 from indexer.fold.world import Post, Questions, Reply, World
 from indexer.records.post import gates, threads
-from indexer.sink import derive, reads
+from indexer.sink import reads
 from tests.integration.writing import writing
 from tests.messages import A, B, cid, create, post, post_uri, rev, threadgate, update, uri
 
@@ -23,12 +23,13 @@ def rev_of(number: int) -> str:
 async def test_thread_that_comes_last_first_is_judged_once(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reply when it comes, and once more when its parent did; all below the root are asked for at once."""
     judged: list[str] = []
+    has_invalid_root = threads.has_invalid_root
 
     def counted(reply: Post, world: World) -> bool:
         judged.append(reply.uri)
-        return threads.has_invalid_root(reply, world)
+        return has_invalid_root(reply, world)
 
-    monkeypatch.setattr(derive, "has_invalid_root", counted)
+    monkeypatch.setattr(threads, "has_invalid_root", counted)
     uris = [ROOT, *(post_uri(B, str(number)) for number in range(REPLIES))]
     replies = [
         create(of, post("x", parent=above, root=ROOT), rev_of(number), cid(of))

@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
-from indexer.fold.world import FEW, Group
+from indexer.fold.world import Group
 
-RECORDS = [f"at://did:plc:a/app.bsky.feed.like/{number}" for number in range(3 * FEW)]
+RECORDS = [f"at://did:plc:a/app.bsky.feed.like/{number}" for number in range(24)]
 
 
 @pytest.mark.parametrize("seed", range(20))

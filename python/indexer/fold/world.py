@@ -28,9 +28,6 @@ class Stored:
         self.changed = not stored
 
 
-FEW = 8
-
-
 class Group:
     """The live records of a repository with one duplicate key; the one with the lowest rev is indexed (DIV-13)."""
 
@@ -42,7 +39,7 @@ class Group:
         """By URI; `put` adds to it, anybody may delete from it."""
         self.indexed: str | None = None
         self._order: list[tuple[str, str]] | None = None
-        """A heap of revs and URIs, where there were more than a few; also of those that are gone."""
+        """A heap of revs and URIs, where there was more than one; also of those that are gone."""
 
     def put(self, uri: str, rev: str) -> None:
         self.revs[uri] = rev
@@ -54,8 +51,6 @@ class Group:
         revs = self.revs
         if len(revs) <= 1:
             return next(iter(revs), None)
-        if len(revs) <= FEW:
-            return min(revs, key=lambda uri: (revs[uri], uri))
         if self._order is None:
             self._order = [(rev, uri) for uri, rev in revs.items()]
             heapify(self._order)

@@ -17,7 +17,7 @@ from indexer.fold.world import Post, World
 from indexer.records import RECORDS
 from indexer.records._feed_item import FEED_ITEM
 from indexer.records.post.embeds import QUOTE, quoted_post
-from indexer.records.post.threads import has_invalid_root, reply_of
+from indexer.records.post.threads import parent_arrived, reply_of
 from indexer.records.repost import hangs_on
 from indexer.sink.accounts import withdraw_deletions
 from indexer.sink.counts import Aggregates, Deltas
@@ -157,15 +157,9 @@ async def _judge(connection: Connection, statements: Statements, replies: set[st
         for uri, json in await connection.fetch(statements["record_json"], sorted(others)):
             world.other_parents[uri] = reply_of(json)
     world.posts.update({post.uri: post for post in judged})
-    below: dict[str | None, list[Post]] = {}
     for post in judged:
-        below.setdefault(post.parent, []).append(post)
-    cleared: set[str] = set()
-    waiting = list(judged)
-    while waiting:
-        post = waiting.pop()
-        if post.invalid and not has_invalid_root(post, world):
-            post.invalid = False
-            cleared.add(post.uri)
-            waiting += below.get(post.uri, ())  # a reply that becomes valid may make those below it valid
+        world.waiting.setdefault(post.parent or "", []).append(post)
+    for parent in list(world.waiting):
+        parent_arrived(parent, world)
+    cleared = {post.uri for post in judged if not post.invalid}
     return cleared, {post.uri for post in judged if post.invalid}
